@@ -1,0 +1,77 @@
+export type KubeletChoice = 'auto' | 'hyperkube' | 'builtin';
+export type ImageSourceChoice = 'engine' | 'mirror' | 'build';
+
+/** All that an install depends on, validated and with every default filled in. */
+export interface ClusterOptions {
+  /** Names the cluster, its kubeconfig entries and its containers; `[a-z0-9-]`. */
+  readonly name: string;
+  /** With the leading v. */
+  readonly kubernetesVersion: string;
+  readonly kubelet: KubeletChoice;
+  readonly nodeName: string;
+  /** The address that the API server is reached at from this host and from pods. */
+  readonly nodeAddress: string;
+  readonly apiPort: number;
+  readonly serviceCidr: string;
+  readonly podCidr: string | undefined;
+  readonly clusterDomain: string;
+  readonly nodePortRange: string;
+  readonly extraSans: readonly string[];
+  readonly paths: ClusterPaths;
+  readonly ports: ClusterPorts;
+}
+
+export interface ClusterPaths {
+  /** PKI, kubeconfigs and static-pod manifests (`/etc/kubernetes`). */
+  readonly configDir: string;
+  /** The journal and the record of the install (`/var/lib/hyperup`). */
+  readonly stateDir: string;
+  readonly etcdDir: string;
+  readonly kubeletDir: string;
+  readonly podLogDir: string;
+}
+
+export interface ClusterPorts {
+  readonly api: number;
+  readonly etcdClient: number;
+  readonly etcdPeer: number;
+  readonly controllerManager: number;
+  readonly scheduler: number;
+  readonly kubelet: number;
+  readonly kubeletHealth: number;
+  readonly proxyHealth: number;
+}
+
+export interface ImageOptions {
+  /** In the user's order; `host[:port][/path]` or a preset's name already expanded. */
+  readonly mirrors: readonly string[];
+  readonly build: boolean;
+  /** Where what was built is kept between runs. */
+  readonly cacheDir: string;
+  /** How long one source may be silent, milliseconds. */
+  readonly stallMs: number;
+  /** Where the distribution's packages come from, where apt on this host doesn't say. */
+  readonly debianMirror: string | undefined;
+}
+
+export interface InstallOptions {
+  readonly cluster: ClusterOptions;
+  readonly images: ImageOptions;
+  /** DOCKER_HOST's form; undefined: found as the docker command finds it. */
+  readonly engineHost: string | undefined;
+  readonly engineInstall: boolean;
+  readonly skipPreflight: readonly string[];
+  readonly kubeconfigPath: string;
+  readonly keepOnFailure: boolean;
+  readonly dryRun: boolean;
+  /** How long each component may take to become healthy, milliseconds. */
+  readonly timeoutMs: number;
+}
+
+export interface UninstallOptions {
+  readonly stateDir: string;
+  readonly engineHost: string | undefined;
+  readonly keepData: boolean;
+  readonly images: 'keep' | 'purge' | 'tags';
+  readonly yes: boolean;
+}

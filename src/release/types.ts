@@ -1,0 +1,39 @@
+export type Component =
+  | 'etcd'
+  | 'kube-apiserver'
+  | 'kube-controller-manager'
+  | 'kube-scheduler'
+  | 'kube-proxy'
+  | 'kubelet'
+  | 'kubectl';
+
+/** The images that hyperup can make itself, each a folder under `images/`. */
+export type BuildRecipe = 'hyperkube' | 'etcd' | 'pause';
+
+export interface ReleaseImage {
+  /** Unique in its release; names the image on the command line (`images pull etcd`). */
+  readonly name: string;
+  /** The canonical reference: what manifests and the kubelet's flags say. */
+  readonly reference: string;
+  /** How to make it from the distribution's packages, where that is possible for this release. */
+  readonly recipe?: BuildRecipe;
+}
+
+export interface ComponentSource {
+  /** A `ReleaseImage.name`. */
+  readonly image: string;
+  /** argv up to the component's first flag. */
+  readonly command: readonly string[];
+}
+
+/** One Kubernetes version as data: its images, who runs from which, and what differs by version. */
+export interface ReleaseSpec {
+  /** With the leading v. */
+  readonly version: string;
+  readonly images: readonly ReleaseImage[];
+  readonly components: Readonly<Record<Component, ComponentSource>>;
+  /** What etcd's version must begin with to be trusted with this release. */
+  readonly etcdSeries: string;
+  /** False from 1.24, where the Go kubelet lost its Docker driver. */
+  readonly dockershim: boolean;
+}
