@@ -1,14 +1,35 @@
-import { mkdir, readFile, stat } from 'node:fs/promises';
-import { dirname } from 'node:path';
-import writeFileAtomic from 'write-file-atomic';
+import { randomBytes } from 'node:crypto';
+import { chmod, chown, mkdir, open, readFile, realpath, rename, rm, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { errnoOf, HyperupError, messageOf } from './errors.js';
 
-/** Writes a whole file or nothing: a temporary file beside it, flushed, then renamed. The folder is made if absent. */
+/**
+ * Writes a whole file or nothing: a temporary file beside it, flushed, then renamed. The folder is made if absent; a
+ * symbolic link is written through; an existing file keeps its owner. The temporary name begins with a dot, which is
+ * what a kubelet that watches the folder passes over (`pkg/kubelet/config/file_linux.go`); no library offers that.
+ */
 export async function writeAtomic(path: string, data: string | Uint8Array, mode = 0o644): Promise<void> {
+  let aside: string | undefined;
   try {
     await mkdir(dirname(path), { recursive: true });
-    await writeFileAtomic(path, typeof data === 'string' ? data : Buffer.from(data), { mode });
+    const target = await realpath(path).catch(() => path);
+    const before = await stat(target).catch(() => undefined);
+    aside = join(dirname(target), `.${basename(target)}.${randomBytes(6).toString('hex')}`);
+    const file = await open(aside, 'wx', mode);
+    try {
+      await file.writeFile(data);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    // The umask may have taken bits away.
+    await chmod(aside, mode);
+    if (before && (before.uid !== process.getuid?.() || before.gid !== process.getgid?.())) {
+      await chown(aside, before.uid, before.gid);
+    }
+    await rename(aside, target);
   } catch (error) {
+    if (aside !== undefined) await rm(aside, { force: true }).catch(() => {});
     throw fileError('write', path, error);
   }
 }
@@ -42,6 +63,8 @@ export function fileError(action: string, path: string, error: unknown): Hyperup
     EPERM: 'Run as root, or choose a path that you may write.',
     EROFS: 'The file system is mounted read-only: choose another path or remount it.',
     ENOSPC: 'The disk is full: free some room, then run the command again.',
+    ENOTDIR: 'A part of that path is a file: choose another path.',
+    EISDIR: 'That is a folder: choose the path of a file.',
   };
   const hint = errno === undefined ? undefined : hints[errno];
   return new HyperupError(

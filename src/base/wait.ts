@@ -14,7 +14,7 @@ export interface WaitOptions {
 
 /**
  * Calls `probe` until it is done. A throw from the probe counts as "not yet", with its message as the reason,
- * unless it is `Aborted`. Throws `Timeout` naming what was awaited and the last reason; a wait never ends quietly.
+ * unless it is `Aborted` or `Unhealthy`, which end the wait. Throws `Timeout` naming what was awaited and the last reason; a wait never ends quietly.
  */
 export async function waitFor<T>(what: string, probe: () => Promise<Probe<T>>, options: WaitOptions): Promise<T> {
   const { clock, timeoutMs, intervalMs = 200, signal, onWait } = options;
@@ -28,7 +28,7 @@ export async function waitFor<T>(what: string, probe: () => Promise<Probe<T>>, o
       if (result.done) return result.value;
       reason = result.reason;
     } catch (error) {
-      if (error instanceof HyperupError && error.code === 'Aborted') throw error;
+      if (error instanceof HyperupError && (error.code === 'Aborted' || error.code === 'Unhealthy')) throw error;
       reason = messageOf(error);
     }
     if (reason !== last) onWait?.(reason);
