@@ -1,0 +1,60 @@
+import { constants } from 'node:os';
+import { execa } from 'execa';
+import { errnoOf, HyperupError } from '../base/errors.js';
+import type { RunCommand } from '../base/run-command.js';
+
+/** How long a program may run where the caller doesn't say, milliseconds. */
+const defaultTimeoutMs = 60_000;
+
+/**
+ * Runs a program over execa, without a shell, in the C locale so that its messages are the ones we know.
+ * stdout and stderr come without their last newline. `onLine` sees both as they arrive.
+ * Fails with `NotFound` when the program isn't there, `Timeout`, `Aborted`, `PermissionDenied`;
+ * a program ended by a signal gives 128 + its number, as in a shell, and says so at the end of stderr.
+ */
+export const runCommand: RunCommand = async (file, args, options = {}) => {
+  const { stdin, timeoutMs = defaultTimeoutMs, signal, env, onLine } = options;
+  const command = [file, ...args].join(' ');
+  const subprocess = execa(file, args, {
+    reject: false,
+    all: true,
+    timeout: timeoutMs,
+    env: { LC_ALL: 'C', ...env },
+    ...(stdin === undefined ? { stdin: 'ignore' as const } : { input: stdin }),
+    ...(signal === undefined ? {} : { cancelSignal: signal }),
+  });
+  if (onLine) {
+    try {
+      for await (const line of subprocess.iterable({ from: 'all' })) onLine(line);
+    } catch {
+      // The outcome below carries the failure.
+    }
+  }
+  const result = await subprocess;
+  const { exitCode, stdout, stderr } = result;
+  if (exitCode !== undefined) return { command, exitCode, stdout, stderr };
+  if (result.timedOut) {
+    throw new HyperupError('Timeout', `run ${command}: not finished after ${Math.round(timeoutMs / 1000)} s`, {
+      details: { command, timeoutMs },
+      output: stderr,
+    });
+  }
+  if (result.isCanceled) throw new HyperupError('Aborted', `run ${command}: interrupted`, { cause: signal?.reason });
+  if (result.signal !== undefined) {
+    const exitCode = 128 + constants.signals[result.signal];
+    return { command, exitCode, stdout, stderr: `${stderr}\nended by ${result.signal}`.trimStart() };
+  }
+  const errno = errnoOf(result);
+  if (errno === 'ENOENT') {
+    throw new HyperupError('NotFound', `run ${command}: there is no program ${file}`, {
+      hint: `Install the package that brings ${file}, or put it on the PATH.`,
+      details: { command, file },
+      cause: result,
+    });
+  }
+  throw new HyperupError(
+    errno === 'EACCES' || errno === 'EPERM' ? 'PermissionDenied' : 'HostChangeFailed',
+    `run ${command}: could not be started: ${result.originalMessage ?? errno ?? 'unknown reason'}`,
+    { details: { command, errno }, cause: result },
+  );
+};

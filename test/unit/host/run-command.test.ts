@@ -1,0 +1,60 @@
+import t from 'tap';
+import { runCommand } from '../../../src/host/run-command.js';
+
+const node = process.execPath;
+const script = (code: string) => [node, ['-e', code]] as const;
+
+t.test('outcomes of a program that ran', async (t) => {
+  const cases = [
+    { name: 'success', code: 'console.log("out"); console.error("err")', exitCode: 0, stdout: 'out', stderr: 'err' },
+    { name: 'failure is an outcome', code: 'process.exitCode = 3', exitCode: 3, stdout: '', stderr: '' },
+    {
+      name: 'ended by a signal',
+      code: 'process.kill(process.pid, "SIGKILL"); setInterval(() => {}, 1000)',
+      exitCode: 137,
+      stdout: '',
+      stderr: 'ended by SIGKILL',
+    },
+  ];
+  for (const { name, code, ...wanted } of cases) {
+    t.match(await runCommand(...script(code)), wanted, name);
+  }
+});
+
+t.test('stdin reaches the program, and is empty where none is given', async (t) => {
+  const code = 'process.stdin.pipe(process.stdout)';
+  t.equal((await runCommand(...script(code), { stdin: 'a\nb\n' })).stdout, 'a\nb');
+  t.equal((await runCommand(...script(code))).stdout, '');
+});
+
+t.test('no shell: what a shell would expand arrives as it is', async (t) => {
+  const args = ['$HOME', '*', '; echo hurt', '`id`', 'a b'];
+  const { stdout } = await runCommand(node, ['-e', 'console.log(JSON.stringify(process.argv.slice(1)))', ...args]);
+  t.same(JSON.parse(stdout), args);
+});
+
+t.test('lines are handed on as they come, of both streams', async (t) => {
+  const lines: string[] = [];
+  await runCommand(...script('console.log("one\\ntwo"); console.error("three")'), {
+    onLine: (line) => lines.push(line),
+  });
+  t.same(lines.sort(), ['one', 'three', 'two']);
+});
+
+t.test('given variables are added, messages are in the C locale', async (t) => {
+  const code = 'console.log([process.env.LC_ALL, process.env.GIVEN, typeof process.env.PATH].join())';
+  t.equal((await runCommand(...script(code), { env: { GIVEN: 'yes' } })).stdout, 'C,yes,string');
+});
+
+t.test('failures to run', async (t) => {
+  await t.rejects(runCommand('hyperup-no-such-program', ['x']), {
+    code: 'NotFound',
+    message: 'run hyperup-no-such-program x: there is no program hyperup-no-such-program',
+  });
+  await t.rejects(runCommand('/etc/passwd', []), { code: 'PermissionDenied' });
+  await t.rejects(runCommand(...script('setInterval(() => {}, 1000)'), { timeoutMs: 200 }), { code: 'Timeout' });
+  const controller = new AbortController();
+  const running = runCommand(...script('setInterval(() => {}, 1000)'), { signal: controller.signal });
+  controller.abort(new Error('enough'));
+  await t.rejects(running, { code: 'Aborted' });
+});
