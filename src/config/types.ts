@@ -40,10 +40,11 @@ export interface ClusterPorts {
   readonly kubelet: number;
   readonly kubeletHealth: number;
   readonly proxyHealth: number;
+  readonly proxyMetrics: number;
 }
 
 export interface ImageOptions {
-  /** In the user's order; `host[:port][/path]` or a preset's name already expanded. */
+  /** In the user's order, as `--mirror` takes them: presets, `host[:port][/path]`, templates, `upstream`, `none`. */
   readonly mirrors: readonly string[];
   readonly build: boolean;
   /** Where what was built is kept between runs. */
@@ -74,4 +75,12 @@ export interface UninstallOptions {
   readonly keepData: boolean;
   readonly images: 'keep' | 'purge' | 'tags';
   readonly yes: boolean;
+}
+
+/** What the verbs that look at an existing cluster need: where its record is and how to reach the engine. */
+export interface ClusterQuery {
+  readonly stateDir: string;
+  readonly engineHost: string | undefined;
+  /** How long one answer may take, milliseconds. */
+  readonly timeoutMs: number;
 }
