@@ -1,0 +1,95 @@
+import type { Clock } from '../base/clock.js';
+import { HyperupError } from '../base/errors.js';
+import { waitFor } from '../base/wait.js';
+import type { ContainerDetails, ContainerEngine, ContainerSpec } from '../docker/types.js';
+
+/** Starts, stops and watches the node's kubelet. Every call may be repeated. */
+export interface ContainerNodeAgent {
+  /** Starts the kubelet, replacing a container of another specification. Gives the container's id. */
+  start(signal?: AbortSignal): Promise<string>;
+  /** Resolves when the kubelet's own health endpoint says ok. Throws `Unhealthy` with its last log lines. */
+  waitHealthy(timeoutMs: number, signal?: AbortSignal): Promise<void>;
+  inspect(): Promise<ContainerDetails | undefined>;
+  stop(graceSeconds: number): Promise<void>;
+  lastLog(lines: number): Promise<string>;
+}
+
+export interface ContainerNodeAgentOptions {
+  readonly engine: ContainerEngine;
+  readonly spec: ContainerSpec;
+  /** Plain HTTP on loopback, asked without credentials. */
+  readonly checkHealth: (signal: AbortSignal | undefined) => Promise<void>;
+  readonly clock: Clock;
+}
+
+/** Our container of that name; a foreign one of the same name is a conflict, never ours to remove. */
+async function findOwn(engine: ContainerEngine, spec: ContainerSpec): Promise<ContainerDetails | undefined> {
+  const found = await engine.inspectContainer(spec.name);
+  if (!found) return undefined;
+  for (const [key, value] of Object.entries(spec.labels ?? {})) {
+    if (found.labels[key] !== value) {
+      throw new HyperupError(
+        'Conflict',
+        `start container ${spec.name}: the name is taken by a container of somebody else's`,
+        {
+          hint: `Rename or remove it (docker rename ${spec.name} other), or install with another --name.`,
+          details: { containerID: found.id },
+        },
+      );
+    }
+  }
+  return found;
+}
+
+export function createContainerNodeAgent(options: ContainerNodeAgentOptions): ContainerNodeAgent {
+  const { engine, spec, clock } = options;
+
+  async function start(): Promise<string> {
+    const found = await findOwn(engine, spec);
+    if (found) await engine.removeContainer(found.id, { force: true });
+    const id = await engine.createContainer(spec);
+    await engine.startContainer(id);
+    return id;
+  }
+
+  async function lastLog(lines: number): Promise<string> {
+    const found = await findOwn(engine, spec);
+    return found ? engine.tailLogs(found.id, lines) : '';
+  }
+
+  async function unhealthy(reason: string, cause?: unknown): Promise<HyperupError> {
+    const output = await lastLog(25).catch(() => '');
+    return new HyperupError('Unhealthy', `start the kubelet: ${reason}`, { cause, output });
+  }
+
+  return {
+    start,
+    lastLog,
+    inspect: () => findOwn(engine, spec),
+    async waitHealthy(timeoutMs, signal) {
+      try {
+        await waitFor(
+          'the kubelet',
+          async () => {
+            const found = await findOwn(engine, spec);
+            // A kubelet that ended in the first seconds is restarted over and over: its log says why.
+            if (!found || found.restartCount >= 3) throw await unhealthy('it ends right after its start');
+            await options.checkHealth(signal);
+            return { done: true, value: undefined };
+          },
+          { clock, timeoutMs, intervalMs: 150, signal },
+        );
+      } catch (error) {
+        if (error instanceof HyperupError && error.code === 'Timeout')
+          throw await unhealthy('no healthy answer', error);
+        throw error;
+      }
+    },
+    async stop(graceSeconds) {
+      const found = await findOwn(engine, spec);
+      if (!found) return;
+      await engine.stopContainer(found.id, graceSeconds);
+      await engine.removeContainer(found.id, { force: true });
+    },
+  };
+}

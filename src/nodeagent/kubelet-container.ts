@@ -1,0 +1,57 @@
+import { type ContainerMount, type ContainerSpec, managedLabel, roleLabel } from '../docker/types.js';
+import { imageReference } from '../release/image-of.js';
+import type { NodeAgentInputs } from './inputs.js';
+import { type KubeletMode, kubeletFlags } from './kubelet-configuration.js';
+
+export const clusterLabel = 'io.hyperup.cluster';
+
+/** Host folders that the kubelet sees where the host has them; naming a missing one would bring it into being. */
+export const optionalMounts: readonly ContainerMount[] = [
+  { source: '/lib/modules', target: '/lib/modules', readOnly: true },
+  { source: '/etc/localtime', target: '/etc/localtime', readOnly: true },
+  { source: '/run/udev', target: '/run/udev', readOnly: true },
+];
+
+/**
+ * The privileged container that the Go kubelet runs in. Pure. It shares the host's network, processes and cgroups, sees
+ * the host's file system at /rootfs, and what it mounts below its own folder shows on the host, where the engine
+ * takes pods' volumes from.
+ */
+export function kubeletContainer(inputs: NodeAgentInputs, mode: KubeletMode = 'member'): ContainerSpec {
+  const { cluster, release } = inputs;
+  const { configDir, kubeletDir } = cluster.paths;
+  const kubelet = release.components.kubelet;
+  const mounts: ContainerMount[] = [
+    { source: '/', target: '/rootfs', readOnly: true },
+    { source: '/sys', target: '/sys' },
+    // Without this line the engine mounts the container's own corner of the v1 hierarchy over it.
+    { source: '/sys/fs/cgroup', target: '/sys/fs/cgroup' },
+    { source: '/dev', target: '/dev' },
+    { source: '/var/run', target: '/var/run' },
+    { source: '/var/log', target: '/var/log' },
+    { source: inputs.engineRootDir, target: inputs.engineRootDir },
+    { source: kubeletDir, target: kubeletDir, propagation: 'rshared' },
+    { source: configDir, target: configDir },
+    ...optionalMounts.filter((mount) => inputs.existingHostPaths.has(mount.source)),
+  ];
+  // The kubelet reads the pods' resolver file in its own file system.
+  if (inputs.resolvConf !== '/etc/resolv.conf' && !inputs.resolvConf.startsWith('/run/')) {
+    mounts.push({ source: inputs.resolvConf, target: inputs.resolvConf, readOnly: true });
+  }
+  return {
+    name: `${cluster.name}-kubelet`,
+    image: imageReference(release, kubelet.image),
+    entrypoint: [],
+    command: [...kubelet.command, ...kubeletFlags(inputs, imageReference(release, 'pause'), mode)],
+    labels: { [managedLabel]: 'true', [roleLabel]: 'kubelet', [clusterLabel]: cluster.name },
+    networkMode: 'host',
+    pidMode: 'host',
+    cgroupnsMode: 'host',
+    privileged: true,
+    // A standalone one is an install's own: after a crash nothing should bring it back.
+    restart: mode === 'member' ? 'always' : 'no',
+    logMaxSize: '20m',
+    logMaxFiles: 3,
+    mounts,
+  };
+}

@@ -1,0 +1,63 @@
+import { isHyperupError, messageOf } from '../base/errors.js';
+import { type EngineInfo, managedLabel } from '../docker/types.js';
+import type { FactSources, PreflightEngine } from './fact-sources.js';
+import type { EngineFact, PrivilegedFact } from './facts.js';
+import { engineMissingCapabilities, provePrivileged } from './privileged-probe.js';
+import type { PodContainer } from './read-former-install.js';
+
+/** What the engine says about itself, or why there is none. */
+export async function readEngine(
+  { engine, engineError }: FactSources,
+  info: () => Promise<EngineInfo | undefined>,
+): Promise<EngineFact> {
+  if (!engine) return noEngine(engineError ?? 'no engine answers');
+  try {
+    return { info: await info(), message: '', hint: '' };
+  } catch (error) {
+    return noEngine(error);
+  }
+}
+
+function noEngine(error: unknown): EngineFact {
+  return { info: undefined, message: messageOf(error), hint: isHyperupError(error) ? (error.hint ?? '') : '' };
+}
+
+/** Whether privileged containers run: by running one, where that is allowed, and by the engine process's rights. */
+export async function readPrivileged(
+  { host, engine, clock }: FactSources,
+  info: () => Promise<EngineInfo | undefined>,
+  proofs: boolean,
+): Promise<PrivilegedFact> {
+  const missing = await engineMissingCapabilities(host).catch(() => []);
+  const facts = await info();
+  if (!engine || !facts) return { runs: 'unproven', message: 'no engine answers', missingCapabilities: missing };
+  if (!proofs) return { runs: 'unproven', message: '', missingCapabilities: missing };
+  const suffix = `${process.pid}-${clock.now().toString(36)}`;
+  return { ...(await provePrivileged(engine, facts, suffix)), missingCapabilities: missing };
+}
+
+/** What dockershim and cri-dockerd label every container with. Source: pkg/kubelet/types/labels.go. */
+const podNameLabel = 'io.kubernetes.pod.name';
+const clusterLabel = 'io.hyperup.cluster';
+
+export interface ClusterContainers {
+  /** Full ids of the containers of the cluster that is being installed. */
+  readonly own: readonly string[];
+  /** Pods' containers, where no kubelet of ours is there that may have made them. */
+  readonly foreignPods: readonly PodContainer[];
+}
+
+/** Tells our own cluster's containers from those of another kubelet on the same engine, by their labels alone. */
+export async function readContainers(
+  engine: PreflightEngine | undefined,
+  clusterName: string,
+): Promise<ClusterContainers> {
+  if (!engine) return { own: [], foreignPods: [] };
+  const [managed, pods] = await Promise.all([
+    engine.listContainers({ labels: [managedLabel], all: true }),
+    engine.listContainers({ labels: [podNameLabel], all: true }),
+  ]);
+  const own = managed.filter(({ labels }) => labels[clusterLabel] === clusterName).map(({ id }) => id);
+  if (own.length > 0) return { own: [...own, ...pods.map(({ id }) => id)], foreignPods: [] };
+  return { own, foreignPods: pods.map(({ id, labels }) => ({ id, pod: labels[podNameLabel] ?? id })) };
+}
