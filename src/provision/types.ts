@@ -56,7 +56,12 @@ export interface InstallPlan {
     readonly detail: string;
     readonly sizeBytes: number | undefined;
   }[];
-  readonly files: readonly { readonly path: string; readonly mode: number; readonly sizeBytes: number }[];
+  /** `sizeBytes` is undefined for what is made of new keys. */
+  readonly files: readonly {
+    readonly path: string;
+    readonly mode: number;
+    readonly sizeBytes: number | undefined;
+  }[];
   readonly containers: readonly {
     readonly name: string;
     readonly image: string;

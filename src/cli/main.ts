@@ -1,0 +1,13 @@
+#!/usr/bin/env node
+import { packageFacts } from '../base/package-root.js';
+
+const argv = process.argv.slice(2);
+
+/** Asked for alone, the version needs none of the rest. */
+if (argv.length === 1 && (argv[0] === '--version' || argv[0] === '-V')) {
+  process.stdout.write(`${packageFacts().version}\n`);
+} else {
+  const { runProcess } = await import('./run-process.js');
+  // Sockets that a client keeps open must not keep the process: all that was to be written is written.
+  process.exit(await runProcess(argv));
+}

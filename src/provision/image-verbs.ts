@@ -1,0 +1,156 @@
+import { HyperupError } from '../base/errors.js';
+import { type Operation, startOperation } from '../base/operation.js';
+import type { InstallOptions } from '../config/types.js';
+import { openJournal } from '../host/journal.js';
+import { imageArchitecture } from '../mirror/engine-view.js';
+import { type ImageListing, listImages as listReleaseImages, selectImages } from '../mirror/list-images.js';
+import { obtainImages } from '../mirror/obtain.js';
+import type { TagChange } from '../mirror/obtain-run.js';
+import type { ObtainedImage } from '../mirror/outcome.js';
+import { type TagResult, tagImages as tagLocalImages } from '../mirror/tag-images.js';
+import { releaseFor } from '../release/release-for.js';
+import type { ReleaseImage } from '../release/types.js';
+import { readRecord } from './cluster-record.js';
+import { makeRuntime, type RunContext, type Runtime } from './runtime.js';
+import { makeImageBuilder } from './steps/obtain-images.js';
+import { withEngine } from './with-engine.js';
+
+function quietRuntime(run: RunContext): Runtime {
+  return makeRuntime(run, () => {}, run.signal ?? new AbortController().signal);
+}
+
+/**
+ * Calls `work` with what journals tags. Where a cluster is installed they belong to it and go with it; else the images
+ * are the user's own, as after a `docker pull`.
+ */
+async function withTagJournal<T>(
+  options: InstallOptions,
+  runtime: Runtime,
+  work: (onTag: (change: TagChange) => Promise<void>) => Promise<T>,
+): Promise<T> {
+  const { stateDir } = options.cluster.paths;
+  if (!(await readRecord(stateDir))) return work(async () => {});
+  const journal = await openJournal({ dir: stateDir, clock: runtime.clock, command: 'hyperup images' });
+  try {
+    return await work(async (change) => {
+      await journal.record({ kind: 'imageTag', ...change });
+    });
+  } finally {
+    await journal.close();
+  }
+}
+
+/** The images of the release and what the engine has of them. */
+export function listImages(options: InstallOptions, run: RunContext = {}): Promise<readonly ImageListing[]> {
+  const release = releaseFor(options.cluster.kubernetesVersion);
+  return withEngine(options.engineHost, quietRuntime(run), (engine) => listReleaseImages(engine, release));
+}
+
+/** Gets images of the release, each from the first source that serves it. No `names`: all of them. */
+export function pullImages(
+  options: InstallOptions,
+  names: readonly string[],
+  run: RunContext = {},
+): Operation<readonly ObtainedImage[]> {
+  return startOperation(async (emit, signal) => {
+    const runtime = makeRuntime(run, emit, signal);
+    const release = releaseFor(options.cluster.kubernetesVersion);
+    const images = selectImages(release, names);
+    return withEngine(options.engineHost, runtime, async (engine) => {
+      const info = await engine.info();
+      const builder = await makeImageBuilder(engine, info, options.images, runtime);
+      return withTagJournal(options, runtime, (onTag) =>
+        obtainImages({
+          engine,
+          engineInfo: info,
+          release: { images },
+          options: options.images,
+          builder,
+          emit,
+          signal,
+          logger: runtime.logger,
+          clock: runtime.clock,
+          onTag,
+        }),
+      );
+    });
+  }, run.signal);
+}
+
+/** Builds images from the distribution's packages, asking no registry; those that are current stay. */
+export function buildImages(
+  options: InstallOptions,
+  names: readonly string[],
+  run: RunContext = {},
+): Operation<readonly ObtainedImage[]> {
+  return startOperation(async (emit, signal) => {
+    const runtime = makeRuntime(run, emit, signal);
+    const release = releaseFor(options.cluster.kubernetesVersion);
+    const images = selectImages(release, names);
+    return withEngine(options.engineHost, runtime, async (engine) => {
+      const builder = await makeImageBuilder(engine, await engine.info(), options.images, runtime);
+      const build = (image: ReleaseImage, onTag: (change: TagChange) => Promise<void>) =>
+        buildImage(image, { engine, builder, runtime, onTag });
+      return withTagJournal(options, runtime, async (onTag) => {
+        const built: ObtainedImage[] = [];
+        for (const image of images) built.push(await build(image, onTag));
+        return built;
+      });
+    });
+  }, run.signal);
+}
+
+async function buildImage(
+  image: ReleaseImage,
+  tools: {
+    readonly engine: Parameters<Parameters<typeof withEngine>[2]>[0];
+    readonly builder: Awaited<ReturnType<typeof makeImageBuilder>>;
+    readonly runtime: Runtime;
+    readonly onTag: (change: TagChange) => Promise<void>;
+  },
+): Promise<ObtainedImage> {
+  const { engine, builder, runtime, onTag } = tools;
+  const { recipe, reference, name } = image;
+  if (recipe === undefined || !builder.canBuild(recipe)) {
+    throw new HyperupError('BuildFailed', `build ${name}: no recipe makes ${reference} on this machine`, {
+      hint: 'hyperup images pull gets it from a mirror.',
+    });
+  }
+  const startedMs = runtime.clock.monotonicMs();
+  const before = await engine.inspectImage(reference);
+  const current = before !== undefined && builder.isCurrent(before.labels);
+  if (!current) {
+    await onTag({ reference, previousId: before?.id, pulledAs: undefined });
+    await builder.build(recipe, reference, { emit: runtime.emit, signal: runtime.signal });
+  }
+  const found = current ? before : await engine.inspectImage(reference);
+  if (!found) throw new HyperupError('BuildFailed', `build ${name}: the engine does not have ${reference}`);
+  const source = { kind: 'build', recipe } as const;
+  const elapsedMs = Math.round(runtime.clock.monotonicMs() - startedMs);
+  const reason = current ? 'already built from these recipes' : 'built';
+  return {
+    name,
+    reference,
+    id: found.id,
+    sizeBytes: found.sizeBytes,
+    source,
+    changed: !current,
+    reports: [{ source, outcome: 'served', reason, elapsedMs }],
+  };
+}
+
+/** Puts the canonical names on images that the engine has under other names. */
+export function tagImages(
+  options: InstallOptions,
+  names: readonly string[],
+  run: RunContext = {},
+): Promise<readonly TagResult[]> {
+  const runtime = quietRuntime(run);
+  const images = selectImages(releaseFor(options.cluster.kubernetesVersion), names);
+  return withEngine(options.engineHost, runtime, async (engine) => {
+    const architecture = imageArchitecture((await engine.info()).architecture);
+    return withTagJournal(options, runtime, (onTag) =>
+      tagLocalImages({ engine, images, mirrors: options.images.mirrors, architecture, onTag }),
+    );
+  });
+}

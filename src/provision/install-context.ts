@@ -1,0 +1,48 @@
+import { HyperupError } from '../base/errors.js';
+import type { InstallOptions } from '../config/types.js';
+import type { ControlPlaneInputs } from '../controlplane/inputs.js';
+import type { Manifests } from '../controlplane/manifests.js';
+import type { Engine, EngineInfo } from '../docker/types.js';
+import type { Journal } from '../host/journal.js';
+import type { KubeClient } from '../kube/kube-client-types.js';
+import type { ObtainedImage } from '../mirror/outcome.js';
+import type { ContainerNodeAgent } from '../nodeagent/container-node-agent.js';
+import type { NodeAgentInputs } from '../nodeagent/inputs.js';
+import type { PkiBundle } from '../pki/ensure-pki.js';
+import type { Finding } from '../preflight/types.js';
+import type { ReleaseSpec } from '../release/types.js';
+import type { Runtime } from './runtime.js';
+import type { ClusterStatus } from './types.js';
+
+/** One slot a step; a step fills its own and reads those of earlier ones through `slot`. */
+export interface InstallSlots {
+  engine: Engine;
+  engineInfo: EngineInfo;
+  findings: readonly Finding[];
+  resolvConf: string;
+  images: readonly ObtainedImage[];
+  journal: Journal;
+  pki: PkiBundle;
+  manifests: Manifests;
+  controlPlane: ControlPlaneInputs;
+  nodeAgentInputs: NodeAgentInputs;
+  nodeAgent: ContainerNodeAgent;
+  kube: KubeClient;
+  status: ClusterStatus;
+  context: string;
+  kubectl: string;
+}
+
+export interface InstallContext {
+  readonly options: InstallOptions;
+  readonly release: ReleaseSpec;
+  readonly runtime: Runtime;
+  readonly slots: Partial<InstallSlots>;
+}
+
+/** What an earlier step left. Throws `Internal` where the steps are in the wrong order. */
+export function slot<K extends keyof InstallSlots>(context: InstallContext, name: K): InstallSlots[K] {
+  const value = context.slots[name];
+  if (value === undefined) throw new HyperupError('Internal', `install: step order: ${name} is not there yet`);
+  return value as InstallSlots[K];
+}

@@ -1,0 +1,150 @@
+import { HyperupError, isHyperupError, messageOf } from '../base/errors.js';
+import { type Operation, startOperation } from '../base/operation.js';
+import type { InstallOptions } from '../config/types.js';
+import { releaseFor } from '../release/release-for.js';
+import { readRecord } from './cluster-record.js';
+import { type InstallContext, slot } from './install-context.js';
+import { makeRuntime, type RunContext, type Runtime } from './runtime.js';
+import { readStatus } from './status.js';
+import { runSteps, type Step } from './step.js';
+import { checkKubeconfigStep } from './steps/check-kubeconfig.js';
+import { connectEngineStep } from './steps/connect-engine.js';
+import { handOverStep } from './steps/hand-over.js';
+import { obtainImagesStep } from './steps/obtain-images.js';
+import { openJournalStep } from './steps/open-journal.js';
+import { preflightStep } from './steps/preflight.js';
+import { prepareHostStep } from './steps/prepare-host.js';
+import { smokeTestStep } from './steps/smoke-test.js';
+import { joinKubeletStep, startKubeletStep } from './steps/start-kubelet.js';
+import { waitApiServerStep, waitControllersStep } from './steps/wait-control-plane.js';
+import { waitNodeStep } from './steps/wait-node.js';
+import { writeConfigurationStep } from './steps/write-configuration.js';
+import type { ClusterStatus, InstallResult } from './types.js';
+import { undoChanges } from './undo-changes.js';
+
+/** The install as a story. */
+const steps: readonly Step<InstallContext>[] = [
+  connectEngineStep,
+  preflightStep,
+  checkKubeconfigStep,
+  openJournalStep,
+  obtainImagesStep,
+  prepareHostStep,
+  writeConfigurationStep,
+  startKubeletStep,
+  waitApiServerStep,
+  joinKubeletStep,
+  waitControllersStep,
+  waitNodeStep,
+  smokeTestStep,
+  handOverStep,
+];
+
+/**
+ * Makes a verified single-node cluster, or finds that it is there. Rolls back on failure and on abort, unless
+ * `keepOnFailure`. Throws (through `result`) what the failing step threw.
+ */
+export function install(options: InstallOptions, run: RunContext = {}): Operation<InstallResult> {
+  return startOperation(async (emit, signal) => {
+    const runtime = makeRuntime(run, emit, signal);
+    const startedMs = runtime.clock.monotonicMs();
+    const unchanged = await findHealthy(options, runtime);
+    const elapsed = () => Math.round(runtime.clock.monotonicMs() - startedMs);
+    if (unchanged) {
+      return {
+        status: unchanged.status,
+        changed: false,
+        kubeconfigPath: unchanged.kubeconfigPath,
+        context: options.cluster.name,
+        kubectl: unchanged.kubectl,
+        elapsedMs: elapsed(),
+      };
+    }
+    const release = releaseFor(options.cluster.kubernetesVersion);
+    const context: InstallContext = { options, release, runtime, slots: {} };
+    try {
+      await runSteps(steps, context, runtime);
+      const status = await readStatus(options.cluster.paths.stateDir, slot(context, 'engine'), runtime, 5000);
+      return {
+        status,
+        changed: true,
+        kubeconfigPath: options.kubeconfigPath,
+        context: slot(context, 'context'),
+        kubectl: slot(context, 'kubectl'),
+        elapsedMs: elapsed(),
+      };
+    } catch (error) {
+      await rollBack(context, error);
+      throw error;
+    } finally {
+      await context.slots.kube?.close();
+      await context.slots.journal?.close();
+      context.slots.engine?.close();
+    }
+  }, run.signal);
+}
+
+/** The cluster that is there already, if it is healthy and of these very options. */
+async function findHealthy(
+  options: InstallOptions,
+  runtime: Runtime,
+): Promise<{ status: ClusterStatus; kubeconfigPath: string; kubectl: string | undefined } | undefined> {
+  const { stateDir } = options.cluster.paths;
+  const record = await readRecord(stateDir);
+  if (record?.state !== 'installed') return undefined;
+  const wanted = JSON.stringify(options.cluster);
+  const found = JSON.stringify(record.cluster);
+  if (wanted !== found) {
+    throw new HyperupError(
+      'Conflict',
+      `install: a cluster with other options is installed: ${differences(record.cluster, options.cluster)}`,
+      {
+        hint: 'hyperup uninstall takes it away (--keep-data keeps what is in it); then install again.',
+      },
+    );
+  }
+  const { connectEngine } = await import('../docker/connect.js');
+  const engine = await connectEngine({ host: options.engineHost, env: runtime.env, signal: runtime.signal });
+  try {
+    const status = await readStatus(stateDir, engine, runtime, 1500);
+    return status.healthy ? { status, kubeconfigPath: record.kubeconfigPath, kubectl: record.kubectl } : undefined;
+  } finally {
+    engine.close();
+  }
+}
+
+function differences(found: object, wanted: object): string {
+  const had = found as Readonly<Record<string, unknown>>;
+  const want = wanted as Readonly<Record<string, unknown>>;
+  return [...new Set([...Object.keys(had), ...Object.keys(want)])]
+    .filter((key) => JSON.stringify(had[key]) !== JSON.stringify(want[key]))
+    .map((key) => `${key} is ${JSON.stringify(had[key])}, want ${JSON.stringify(want[key])}`)
+    .join('; ');
+}
+
+/** Puts the machine back as it was, before the failure is reported. What can't be undone is told, and stays in the journal. */
+async function rollBack(context: InstallContext, cause: unknown): Promise<void> {
+  const { options, runtime, slots } = context;
+  const { journal } = slots;
+  if (!journal || options.keepOnFailure) return;
+  const head = { type: 'step', step: 'rollback', title: 'Roll back' } as const;
+  runtime.emit({
+    ...head,
+    state: 'started',
+    detail: isHyperupError(cause, 'Aborted') ? 'interrupted' : messageOf(cause),
+  });
+  const result = await undoChanges({
+    journal,
+    engine: slots.engine,
+    host: runtime.host,
+    emit: runtime.emit,
+    keepPaths: new Set(),
+    // What was fetched over a bad network is worth more than the room that it takes.
+    purgeImages: false,
+  });
+  runtime.emit({
+    ...head,
+    state: result.failures.length === 0 ? 'done' : 'failed',
+    detail: `${result.undone} changes undone`,
+  });
+}

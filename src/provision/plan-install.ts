@@ -1,0 +1,94 @@
+import { join } from 'node:path';
+import type { InstallOptions } from '../config/types.js';
+import { readManifests } from '../controlplane/manifests.js';
+import { surveyImages } from '../mirror/survey.js';
+import { kubeletContainer } from '../nodeagent/kubelet-container.js';
+import { entryPaths } from '../pki/pki-files.js';
+import { planPki } from '../pki/plan-pki.js';
+import { resolveFixes } from '../preflight/fixes.js';
+import { neededPorts } from '../preflight/needed-ports.js';
+import { preflightError } from '../preflight/run-preflight.js';
+import { componentImage } from '../release/image-of.js';
+import { releaseFor } from '../release/release-for.js';
+import { checkMachine } from './check-machine.js';
+import { kubeletConfigFile, staticPodFiles } from './cluster-files.js';
+import { clusterInputs, pkiOptions } from './cluster-inputs.js';
+import { recordPath } from './cluster-record.js';
+import { pkiDir } from './identities.js';
+import { makeRuntime, type RunContext } from './runtime.js';
+import { makeImageBuilder } from './steps/obtain-images.js';
+import type { InstallPlan } from './types.js';
+import { withEngine } from './with-engine.js';
+
+/**
+ * What an install would do, without doing any of it: nothing is written, pulled, run or changed. Throws what would end
+ * the install before its first change, the faults of the machine first.
+ */
+export async function planInstall(options: InstallOptions, run: RunContext = {}): Promise<InstallPlan> {
+  const runtime = makeRuntime(run, () => {}, run.signal ?? new AbortController().signal);
+  const { cluster } = options;
+  const release = releaseFor(cluster.kubernetesVersion);
+  return withEngine(options.engineHost, runtime, async (engine) => {
+    const engineInfo = await engine.info();
+    const { result, facts } = await checkMachine(options, runtime, { engine }, false);
+    const error = preflightError(result);
+    if (error) throw error;
+    const resolvConf = facts.resolver.known ? facts.resolver.value.chosen : '/etc/resolv.conf';
+    const inputs = await clusterInputs(cluster, release, engineInfo, resolvConf);
+    const manifests = await readManifests(join(runtime.packageRoot, 'manifests'));
+    const builder = await makeImageBuilder(engine, engineInfo, options.images, runtime);
+    const images = await surveyImages({
+      engine,
+      engineInfo,
+      release,
+      options: options.images,
+      builder,
+      signal: runtime.signal,
+    });
+    const pods = staticPodFiles(manifests, inputs.controlPlane);
+    const known = [
+      kubeletConfigFile(inputs.nodeAgent, 'standalone'),
+      kubeletConfigFile(inputs.nodeAgent, 'member'),
+      ...pods,
+    ].map(({ path, mode, data }) => ({ path, mode, sizeBytes: Buffer.byteLength(data) }));
+    const keys = planPki(pkiOptions(cluster)).flatMap((spec) => {
+      const { certPath, keyPath } = entryPaths(pkiDir(cluster), spec);
+      return [
+        { path: certPath, mode: 0o644, sizeBytes: undefined },
+        { path: keyPath, mode: 0o600, sizeBytes: undefined },
+      ];
+    });
+    const kubeconfigs = ['admin', 'controller-manager', 'scheduler', 'kubelet', 'kube-proxy'].map((name) => ({
+      path: join(cluster.paths.configDir, `${name}.conf`),
+      mode: 0o600,
+      sizeBytes: undefined,
+    }));
+    const kubelet = kubeletContainer(inputs.nodeAgent);
+    const staticContainers = inputs.controlPlane.release.components;
+    return {
+      kubernetesVersion: release.version,
+      images,
+      files: [
+        ...keys,
+        ...kubeconfigs,
+        ...known,
+        { path: recordPath(cluster.paths.stateDir), mode: 0o600, sizeBytes: undefined },
+      ],
+      containers: [
+        { name: kubelet.name, image: kubelet.image, command: kubelet.command },
+        ...pods.map(({ component }) => ({
+          name: `static pod ${component}`,
+          image: componentImage(release, component),
+          command: staticContainers[component].command,
+        })),
+      ],
+      ports: neededPorts(cluster).map(({ port, component }) => ({ port, component })),
+      hostChanges: [
+        ...resolveFixes(result.findings).map(({ title }) => title),
+        `journal every change in ${cluster.paths.stateDir}`,
+        `packet filter chains KUBE-* by kubelet and kube-proxy`,
+        `merge context ${cluster.name} into ${options.kubeconfigPath}`,
+      ],
+    };
+  });
+}

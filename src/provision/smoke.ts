@@ -1,0 +1,163 @@
+import { randomBytes } from 'node:crypto';
+import { HyperupError, messageOf } from '../base/errors.js';
+import { waitFor } from '../base/wait.js';
+import type { ContainerEngine } from '../docker/types.js';
+import { probeHealth } from '../kube/http-health.js';
+import type { KubeClient } from '../kube/kube-client-types.js';
+import type { V1Service } from '../kube/objects.js';
+import type { V1Pod } from '../kube/pod-objects.js';
+import { resources } from '../kube/resource-ref.js';
+import { componentImage } from '../release/image-of.js';
+import type { ReleaseSpec } from '../release/types.js';
+import { podLabels } from './component-containers.js';
+import type { Runtime } from './runtime.js';
+
+export interface SmokeOptions {
+  readonly kube: KubeClient;
+  readonly engine: Pick<ContainerEngine, 'listContainers'>;
+  readonly release: ReleaseSpec;
+  readonly runtime: Pick<Runtime, 'clock' | 'signal'>;
+  readonly timeoutMs: number;
+  readonly onWait: (reason: string) => void;
+}
+
+const namespace = 'kube-system';
+const port = 8080;
+
+/**
+ * The smoke pod: kubectl's static file server, which every hyperkube image has, serving the pod's own host name.
+ * It talks to no API server.
+ */
+function smokePod(name: string, release: ReleaseSpec): V1Pod {
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name, namespace, labels: { 'io.hyperup.smoke': name } },
+    spec: {
+      automountServiceAccountToken: false,
+      enableServiceLinks: false,
+      restartPolicy: 'Never',
+      terminationGracePeriodSeconds: 1,
+      tolerations: [{ operator: 'Exists' }],
+      containers: [
+        {
+          name: 'web',
+          image: componentImage(release, 'kubectl'),
+          imagePullPolicy: 'IfNotPresent',
+          command: [
+            ...release.components.kubectl.command,
+            'proxy',
+            '--server=http://127.0.0.1:1',
+            '--address=0.0.0.0',
+            `--port=${port}`,
+            '--accept-hosts=.*',
+            '--api-prefix=/none/',
+            '--www=/etc',
+            '--www-prefix=/smoke/',
+          ],
+          ports: [{ containerPort: port }],
+        },
+      ],
+    },
+  };
+}
+
+function smokeService(name: string): V1Service {
+  return {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name, namespace },
+    spec: { selector: { 'io.hyperup.smoke': name }, ports: [{ port: 80, targetPort: port }] },
+  };
+}
+
+/** Why a pod isn't Ready, in the kubelet's words. */
+function podReason(pod: V1Pod | undefined): string | undefined {
+  if (!pod) return 'the smoke pod is gone';
+  const ready = pod.status?.conditions?.find((condition) => condition.type === 'Ready');
+  if (ready?.status === 'True') return undefined;
+  const waiting = pod.status?.containerStatuses?.[0]?.state?.waiting;
+  return `smoke pod ${pod.status?.phase ?? 'Pending'}${waiting?.reason ? `: ${waiting.reason} ${waiting.message ?? ''}` : ''}`;
+}
+
+/**
+ * Proves that the cluster does its work: a pod is scheduled, runs, is reached through its Service's address from this
+ * host, and is gone again. Leaves nothing behind, whatever happens. Throws `Unhealthy` naming the part that failed,
+ * with the pod's events.
+ */
+export async function runSmoke(options: SmokeOptions): Promise<string> {
+  const { kube, engine, release, runtime, timeoutMs, onWait } = options;
+  const name = `hyperup-smoke-${randomBytes(3).toString('hex')}`;
+  const key = { name, namespace };
+  const wait = { clock: runtime.clock, timeoutMs, intervalMs: 80, signal: runtime.signal, onWait };
+  const startedMs = runtime.clock.monotonicMs();
+  try {
+    const service = await kube.create(resources.services, smokeService(name));
+    const address = service.spec?.clusterIP ?? '';
+    // The service account comes with the namespace, by a controller: a moment after the API server.
+    await waitFor(
+      'the smoke pod to be accepted',
+      async () => ({ done: true, value: await kube.create(resources.pods, smokePod(name, release)) }),
+      wait,
+    );
+    await waitFor(
+      'the smoke pod',
+      async () => {
+        const reason = podReason(await kube.find(resources.pods, key));
+        return reason === undefined ? { done: true, value: undefined } : { done: false, reason };
+      },
+      wait,
+    );
+    const host = address.includes(':') ? `[${address}]` : address;
+    await waitFor(
+      `the smoke pod through its Service ${address}`,
+      async () => {
+        const answer = await probeHealth({
+          url: `http://${host}/smoke/hostname`,
+          timeoutMs: 1000,
+          signal: runtime.signal,
+        });
+        if (answer.statusCode === 200 && answer.body.trim() === name) return { done: true, value: undefined };
+        return { done: false, reason: `the Service answered ${answer.statusCode}, not from the smoke pod` };
+      },
+      wait,
+    );
+  } catch (error) {
+    if (!(error instanceof HyperupError) || error.code === 'Aborted') throw error;
+    throw new HyperupError('Unhealthy', `smoke test: ${error.message}`, {
+      cause: error,
+      output: await events(kube, name),
+      hint: 'hyperup logs kubelet and hyperup logs kube-proxy show more.',
+    });
+  } finally {
+    await remove(kube, key);
+  }
+  // Deleted at once, so that what is awaited is the kubelet's part: the containers' end, not the API object's.
+  await waitFor(
+    'the smoke pod to be gone',
+    async () => {
+      const left = await engine.listContainers({ labels: [`${podLabels.podName}=${name}`] });
+      const pod = await kube.find(resources.pods, key);
+      if (pod === undefined && left.length === 0) return { done: true, value: undefined };
+      return { done: false, reason: `${left.length} of its containers still run` };
+    },
+    wait,
+  );
+  return `a pod ran, answered through its Service and is gone, ${((runtime.clock.monotonicMs() - startedMs) / 1000).toFixed(1)} s`;
+}
+
+async function remove(kube: KubeClient, key: { name: string; namespace: string }): Promise<void> {
+  await Promise.allSettled([
+    kube.delete(resources.pods, key, { gracePeriodSeconds: 0 }),
+    kube.delete(resources.services, key),
+  ]);
+}
+
+async function events(kube: KubeClient, name: string): Promise<string> {
+  try {
+    const list = await kube.list(resources.events, { namespace, fieldSelector: `involvedObject.name=${name}` });
+    return list.items.map((event) => `${event.type} ${event.reason}: ${event.message}`).join('\n');
+  } catch (error) {
+    return `events: ${messageOf(error)}`;
+  }
+}

@@ -1,0 +1,119 @@
+import { messageOf } from '../base/errors.js';
+import { staticComponents } from '../controlplane/component-flags.js';
+import type { ContainerDetails, Engine } from '../docker/types.js';
+import { managedLabel, roleLabel } from '../docker/types.js';
+import { resources } from '../kube/resource-ref.js';
+import { clusterLabel } from '../nodeagent/kubelet-container.js';
+import { releaseFor } from '../release/release-for.js';
+import { type ClusterRecord, requireRecord } from './cluster-record.js';
+import { findComponentContainer, podLabels } from './component-containers.js';
+import { checkHealth, type HealthInputs, type ProbedComponent, portsOf } from './component-health.js';
+import { adminClient, type ClusterIdentities, readIdentities, serverUrl } from './identities.js';
+import type { Runtime } from './runtime.js';
+import { nodeFault } from './steps/wait-node.js';
+import type { ClusterStatus, ComponentStatus } from './types.js';
+
+const logLines = 8;
+
+async function findContainer(engine: Engine, component: ProbedComponent, record: ClusterRecord) {
+  if (component !== 'kubelet') return findComponentContainer(engine, component, record.cluster.nodeName);
+  const labels = [`${managedLabel}=true`, `${roleLabel}=kubelet`, `${clusterLabel}=${record.cluster.name}`];
+  const [found] = await engine.listContainers({ all: true, labels });
+  return found === undefined ? undefined : engine.inspectContainer(found.id);
+}
+
+function containerFacts(container: ContainerDetails, runtime: Pick<Runtime, 'clock'>) {
+  const label = container.labels[podLabels.restartCount];
+  const running = container.state === 'running';
+  return {
+    ...(running ? { pid: container.pid, ageMs: runtime.clock.now() - Date.parse(container.startedAt) } : {}),
+    restarts: label === undefined ? container.restartCount : Number(label),
+  };
+}
+
+async function componentStatus(
+  component: ProbedComponent,
+  record: ClusterRecord,
+  inputs: HealthInputs,
+  engine: Engine,
+  runtime: Pick<Runtime, 'clock'>,
+): Promise<ComponentStatus> {
+  const [health, container] = await Promise.allSettled([
+    checkHealth(component, inputs),
+    findContainer(engine, component, record),
+  ]);
+  const found = container.status === 'fulfilled' ? container.value : undefined;
+  const facts = found === undefined ? {} : containerFacts(found, runtime);
+  const ports = portsOf(component, record.cluster);
+  if (health.status === 'fulfilled') {
+    const { endpoint, version } = health.value;
+    return {
+      component,
+      state: 'up',
+      message: 'healthy',
+      endpoint,
+      ports,
+      ...(version === undefined ? {} : { version }),
+      ...facts,
+    };
+  }
+  const log = found === undefined ? '' : await engine.tailLogs(found.id, logLines).catch(() => '');
+  const message = found === undefined ? `no container; ${messageOf(health.reason)}` : messageOf(health.reason);
+  return { component, state: 'down', message, ports, ...facts, lastLog: log.split('\n').filter(Boolean) };
+}
+
+async function nodeStatus(
+  record: ClusterRecord,
+  identities: ClusterIdentities,
+  timeoutMs: number,
+): Promise<ComponentStatus> {
+  const kube = adminClient(record.cluster, identities);
+  const name = record.cluster.nodeName;
+  try {
+    const node = await kube.find(resources.nodes, { name }, { timeoutMs });
+    const fault = nodeFault(node, releaseFor(record.cluster.kubernetesVersion).version);
+    const version = node?.status?.nodeInfo?.kubeletVersion;
+    return {
+      component: 'node',
+      state: fault === undefined ? 'up' : 'down',
+      message: fault ?? `${name} is Ready`,
+      ...(version === undefined ? {} : { version }),
+    };
+  } catch (error) {
+    return { component: 'node', state: 'unknown', message: messageOf(error) };
+  } finally {
+    await kube.close();
+  }
+}
+
+/**
+ * Asks every component of the installed cluster how it is, all at once. Changes nothing. Throws `NotFound` where none
+ * is installed, `PermissionDenied` where its keys can't be read.
+ */
+export async function readStatus(
+  stateDir: string,
+  engine: Engine,
+  runtime: Pick<Runtime, 'clock' | 'signal'>,
+  timeoutMs: number,
+): Promise<ClusterStatus> {
+  const record = await requireRecord(stateDir);
+  const { cluster } = record;
+  const identities = await readIdentities(cluster);
+  const release = releaseFor(cluster.kubernetesVersion);
+  const inputs: HealthInputs = { cluster, release, identities, timeoutMs, signal: runtime.signal };
+  const components = await Promise.all([
+    ...(['kubelet', ...staticComponents] as const).map((component) =>
+      componentStatus(component, record, inputs, engine, runtime),
+    ),
+    nodeStatus(record, identities, timeoutMs),
+  ]);
+  return {
+    installed: record.state === 'installed',
+    healthy: record.state === 'installed' && components.every(({ state }) => state === 'up'),
+    cluster: cluster.name,
+    kubernetesVersion: cluster.kubernetesVersion,
+    server: serverUrl(cluster),
+    kubelet: record.kubelet,
+    components,
+  };
+}

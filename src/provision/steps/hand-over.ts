@@ -1,0 +1,35 @@
+import { readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { ensureDirectory, writeHostFile } from '../../host/changes.js';
+import { parseKubeconfig } from '../../kube/kubeconfig.js';
+import { formatRecord, recordPath } from '../cluster-record.js';
+import { findProgram } from '../find-program.js';
+import { type InstallContext, slot } from '../install-context.js';
+import { mergeJournaled } from '../merge-kubeconfig.js';
+import type { Step } from '../step.js';
+import { takeKubectl } from '../take-kubectl.js';
+import { makeRecord } from './prepare-host.js';
+
+const kubectlPath = '/usr/local/bin/kubectl';
+
+export const handOverStep: Step<InstallContext> = {
+  id: 'handover',
+  title: 'Hand over the kubeconfig',
+  async run(context) {
+    const { options, runtime, release, slots } = context;
+    const journal = slot(context, 'journal');
+    const admin = join(options.cluster.paths.configDir, 'admin.conf');
+    const config = parseKubeconfig(await readFile(admin, 'utf8'), admin);
+    await mergeJournaled(journal, { path: options.kubeconfigPath, entryName: options.cluster.name, config });
+    slots.context = options.cluster.name;
+    const present = await findProgram('kubectl', runtime.env['PATH']);
+    if (present === undefined) {
+      await ensureDirectory(journal, dirname(kubectlPath), 0o755, false);
+      await takeKubectl(slot(context, 'engine'), release, kubectlPath, journal);
+    }
+    slots.kubectl = present ?? kubectlPath;
+    const record = formatRecord(makeRecord(context, 'installed'));
+    await writeHostFile(journal, recordPath(options.cluster.paths.stateDir), record, 0o600);
+    return options.kubeconfigPath;
+  },
+};

@@ -1,0 +1,61 @@
+import type { StaticComponent } from '../../controlplane/component-flags.js';
+import { resourceOf } from '../../kube/resource-ref.js';
+import type { HealthInputs, ProbedComponent } from '../component-health.js';
+import { adminClient, readIdentities } from '../identities.js';
+import { type InstallContext, slot } from '../install-context.js';
+import type { Step, StepIo } from '../step.js';
+import { waitComponent } from '../wait-component.js';
+import { writeStaticPods } from '../write-static-pods.js';
+
+/** These are started when the API server answers: before that they would only crash, and be held back for it. */
+const dependents: readonly StaticComponent[] = ['kube-controller-manager', 'kube-scheduler', 'kube-proxy'];
+
+async function waitAll(context: InstallContext, io: StepIo, components: readonly ProbedComponent[]): Promise<void> {
+  const { options, runtime, release } = context;
+  const inputs: HealthInputs = {
+    cluster: options.cluster,
+    release,
+    identities: await readIdentities(options.cluster),
+    timeoutMs: 5000,
+    signal: runtime.signal,
+  };
+  await Promise.all(
+    components.map((component) =>
+      waitComponent(component, {
+        engine: slot(context, 'engine'),
+        inputs,
+        runtime,
+        timeoutMs: options.timeoutMs,
+        onWait: io.wait,
+        kubeletLog: (lines) => slot(context, 'nodeAgent').lastLog(lines),
+      }),
+    ),
+  );
+}
+
+export const waitApiServerStep: Step<InstallContext> = {
+  id: 'apiserver',
+  title: 'Wait for etcd and the API server',
+  async run(context, io) {
+    await waitAll(context, io, ['etcd']);
+    await waitAll(context, io, ['kube-apiserver']);
+    // The kubelet that joins finds them at its start.
+    await writeStaticPods(context, dependents);
+    context.slots.kube = adminClient(context.options.cluster, await readIdentities(context.options.cluster));
+    return context.release.version;
+  },
+};
+
+export const waitControllersStep: Step<InstallContext> = {
+  id: 'controllers',
+  title: 'Start the controller manager, the scheduler and the proxy',
+  async run(context, io) {
+    const kube = slot(context, 'kube');
+    const { rbac } = slot(context, 'manifests');
+    await Promise.all(
+      rbac.map((object) => kube.apply(resourceOf(object), object, { fieldManager: 'hyperup', force: true })),
+    );
+    await waitAll(context, io, [...dependents, 'kubelet']);
+    return undefined;
+  },
+};

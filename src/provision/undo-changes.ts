@@ -1,0 +1,123 @@
+import { HyperupError, messageOf } from '../base/errors.js';
+import type { EmitProgress } from '../base/progress.js';
+import type { Engine } from '../docker/types.js';
+import { removePodCgroups } from '../host/cgroups.js';
+import type { Host } from '../host/host.js';
+import type { Journal } from '../host/journal.js';
+import type { HostChange, HostChangeKind, JournalEntry } from '../host/journal-types.js';
+import { removeKubeChains } from '../host/netfilter.js';
+import { type PlainHostChange, undoHostChange } from '../host/undo.js';
+import { unmountUnder } from '../host/unmount.js';
+import { removeFromKubeconfig } from '../kube/kubeconfig-file.js';
+import { stopPods } from './stop-pods.js';
+
+export interface UndoOptions {
+  readonly journal: Journal;
+  /** Undefined where no engine answers: what needs one stays in the journal. */
+  readonly engine: Engine | undefined;
+  readonly host: Host;
+  readonly emit: EmitProgress;
+  /** Folders that stay though the journal says we made them (`--keep-data`). */
+  readonly keepPaths: ReadonlySet<string>;
+  readonly purgeImages: boolean;
+}
+
+export interface UndoResult {
+  readonly undone: number;
+  /** Left on purpose or for a reason, one line each. */
+  readonly kept: readonly string[];
+  readonly failures: readonly HyperupError[];
+}
+
+type Undo<C extends HostChange> = (change: C, entry: JournalEntry, options: UndoOptions) => Promise<string | undefined>;
+
+function requireEngine(options: UndoOptions, what: string): Engine {
+  if (options.engine) return options.engine;
+  throw new HyperupError('EngineUnreachable', `${what}: no Docker Engine answers`, {
+    hint: 'Start the engine, then run hyperup uninstall again; it goes on where it stopped.',
+  });
+}
+
+const plain: Undo<PlainHostChange> = async (change, _, options) => {
+  if ('path' in change && options.keepPaths.has(change.path)) return `${change.path}: kept`;
+  return (await undoHostChange(change, options.host)).kept;
+};
+
+/** One executor a kind; a kind without one does not compile. Each may be called twice. */
+const executors: { readonly [K in HostChangeKind]: Undo<Extract<HostChange, { kind: K }>> } = {
+  directory: plain,
+  file: plain,
+  sharedMount: plain,
+  sysctl: plain,
+  async container(change, _, options) {
+    const engine = requireEngine(options, `remove container ${change.name}`);
+    const labels = Object.entries(change.labels).map(([key, value]) => `${key}=${value}`);
+    for (const { id } of await engine.listContainers({ all: true, labels })) {
+      await engine.stopContainer(id, 2);
+      await engine.removeContainer(id, { force: true });
+    }
+    return undefined;
+  },
+  async pods(change, entry, options) {
+    await stopPods(requireEngine(options, 'stop the pods'), entry.time);
+    const { left } = await unmountUnder(change.kubeletDir, options.host);
+    if (left.length > 0) {
+      throw new HyperupError('LeftBehind', `unmount below ${change.kubeletDir}: still mounted: ${left.join(', ')}`);
+    }
+    await removePodCgroups(options.host);
+    return undefined;
+  },
+  async netfilter(change, _, options) {
+    const result = await removeKubeChains({ run: options.host.run, keep: change.existingChains });
+    if (!result.examined) return 'netfilter rules: no iptables program here to look at them with';
+    const kept = result.kept.map(({ chain, rule }) => `${chain}: a rule of somebody else's jumps to it: ${rule}`);
+    return kept.length > 0 ? kept.join('; ') : undefined;
+  },
+  async kubeconfig(change) {
+    await removeFromKubeconfig({
+      path: change.path,
+      entryName: change.entry,
+      previousContext: change.previousContext,
+      created: change.created,
+    });
+    return undefined;
+  },
+  async imageTag(change, _, options) {
+    if (!options.purgeImages) return `image ${change.reference}`;
+    const engine = requireEngine(options, `remove image ${change.reference}`);
+    await engine.removeImage(change.reference);
+    if (change.pulledAs !== undefined) await engine.removeImage(change.pulledAs);
+    if (change.previousId !== undefined) await engine.tagImage(change.previousId, change.reference);
+    return undefined;
+  },
+};
+
+async function undoEntry(entry: JournalEntry, options: UndoOptions): Promise<string | undefined> {
+  const run = executors[entry.change.kind] as Undo<HostChange>;
+  return run(entry.change, entry, options);
+}
+
+/**
+ * Takes back every change in the journal, newest first; the pods go before all else that is left, for they use the
+ * rest. What fails stays in the journal and does not stop the others.
+ */
+export async function undoChanges(options: UndoOptions): Promise<UndoResult> {
+  const { journal, emit } = options;
+  const kept: string[] = [];
+  const failures: HyperupError[] = [];
+  let undone = 0;
+  for (const entry of [...journal.entries()].reverse()) {
+    try {
+      const reason = await undoEntry(entry, options);
+      if (reason !== undefined) kept.push(reason);
+      await journal.forget(entry.id);
+      undone += 1;
+    } catch (error) {
+      const failure =
+        error instanceof HyperupError ? error : new HyperupError('LeftBehind', messageOf(error), { cause: error });
+      failures.push(failure);
+      emit({ type: 'note', level: 'warn', message: failure.message, ...(failure.hint ? { hint: failure.hint } : {}) });
+    }
+  }
+  return { undone, kept, failures };
+}

@@ -1,0 +1,53 @@
+import { HyperupError } from '../base/errors.js';
+import { waitFor } from '../base/wait.js';
+import type { ContainerEngine } from '../docker/types.js';
+import { findComponentContainer } from './component-containers.js';
+import { checkHealth, type Health, type HealthInputs, type ProbedComponent } from './component-health.js';
+import { diagnose } from './diagnose.js';
+import type { Runtime } from './runtime.js';
+
+export interface WaitComponentOptions {
+  readonly engine: ContainerEngine;
+  readonly inputs: HealthInputs;
+  readonly runtime: Pick<Runtime, 'clock' | 'signal'>;
+  readonly timeoutMs: number;
+  readonly onWait: (reason: string) => void;
+  /** For components whose container can't be found: what the kubelet last said. */
+  readonly kubeletLog: (lines: number) => Promise<string>;
+}
+
+const logLines = 25;
+
+/** The last lines of a component's container, or the kubelet's where it has none yet. */
+async function lastLog(component: ProbedComponent, options: WaitComponentOptions): Promise<string> {
+  const { engine, inputs } = options;
+  if (component === 'kubelet') return options.kubeletLog(logLines);
+  const container = await findComponentContainer(engine, component, inputs.cluster.nodeName);
+  const log = container === undefined ? '' : await engine.tailLogs(container.id, logLines);
+  if (log.trim() !== '') return log;
+  return `${component} has logged nothing; the kubelet:\n${await options.kubeletLog(logLines)}`;
+}
+
+/** Waits until a component is up. Throws `Unhealthy` with its last log lines and the likely cause. */
+export async function waitComponent(component: ProbedComponent, options: WaitComponentOptions): Promise<Health> {
+  const { inputs, runtime, timeoutMs, onWait } = options;
+  try {
+    return await waitFor(component, async () => ({ done: true, value: await checkHealth(component, inputs) }), {
+      clock: runtime.clock,
+      timeoutMs,
+      intervalMs: 150,
+      signal: runtime.signal,
+      onWait: (why) => onWait(`${component}: ${why}`),
+    });
+  } catch (error) {
+    if (!(error instanceof HyperupError) || error.code === 'Aborted') throw error;
+    const output = await lastLog(component, options).catch(() => '');
+    const found = diagnose(output);
+    throw new HyperupError('Unhealthy', `start ${component}: ${error.message}${found ? `: ${found.cause}` : ''}`, {
+      cause: error,
+      output,
+      details: { component },
+      hint: found?.hint ?? error.hint ?? `hyperup logs ${component} shows more, with --keep-on-failure set at install.`,
+    });
+  }
+}
