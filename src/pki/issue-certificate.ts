@@ -11,8 +11,11 @@ export const backdateMs = 24 * 3600 * 1000;
 
 const ecdsaP256 = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
 
-/** The library takes 200 ms to load, so only a run that really issues something pays for it. */
-async function loadX509() {
+/**
+ * The library takes 200 ms to load, so only a run that really issues something pays for it. Who knows that it will can
+ * begin early, while something else is waited for.
+ */
+export async function loadX509() {
   // Its dependency container insists on this polyfill being there first.
   await import('reflect-metadata');
   return await import('@peculiar/x509');

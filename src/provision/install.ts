@@ -1,6 +1,8 @@
 import { HyperupError, isHyperupError, messageOf } from '../base/errors.js';
 import { type Operation, startOperation } from '../base/operation.js';
 import type { InstallOptions } from '../config/types.js';
+import { loadX509 } from '../pki/issue-certificate.js';
+import { componentImage } from '../release/image-of.js';
 import { releaseFor } from '../release/release-for.js';
 import { readRecord } from './cluster-record.js';
 import { type InstallContext, slot } from './install-context.js';
@@ -61,6 +63,8 @@ export function install(options: InstallOptions, run: RunContext = {}): Operatio
       };
     }
     const release = releaseFor(options.cluster.kubernetesVersion);
+    // While the engine and the machine are looked at; a failure shows again where it matters.
+    loadX509().catch(() => {});
     const context: InstallContext = { options, release, runtime, slots: {} };
     try {
       await runSteps(steps, context, runtime);
@@ -141,6 +145,7 @@ async function rollBack(context: InstallContext, cause: unknown): Promise<void> 
     keepPaths: new Set(),
     // What was fetched over a bad network is worth more than the room that it takes.
     purgeImages: false,
+    toolsImage: componentImage(context.release, 'kube-proxy'),
   });
   runtime.emit({
     ...head,

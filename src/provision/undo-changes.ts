@@ -9,6 +9,7 @@ import { removeKubeChains } from '../host/netfilter.js';
 import { type PlainHostChange, undoHostChange } from '../host/undo.js';
 import { unmountUnder } from '../host/unmount.js';
 import { removeFromKubeconfig } from '../kube/kubeconfig-file.js';
+import { runOnHostOrInImage } from './run-in-image.js';
 import { stopPods } from './stop-pods.js';
 
 export interface UndoOptions {
@@ -20,6 +21,8 @@ export interface UndoOptions {
   /** Folders that stay though the journal says we made them (`--keep-data`). */
   readonly keepPaths: ReadonlySet<string>;
   readonly purgeImages: boolean;
+  /** An image that has the network tools which this host may lack. */
+  readonly toolsImage: string | undefined;
 }
 
 export interface UndoResult {
@@ -68,9 +71,15 @@ const executors: { readonly [K in HostChangeKind]: Undo<Extract<HostChange, { ki
     return undefined;
   },
   async netfilter(change, _, options) {
-    const result = await removeKubeChains({ run: options.host.run, keep: change.existingChains });
+    const { engine, host, toolsImage } = options;
+    // The host may lack iptables, and mostly lacks nft, which alone removes a table: the image has both.
+    const run = engine && toolsImage ? runOnHostOrInImage(host.run, engine, toolsImage) : host.run;
+    const result = await removeKubeChains({ run, keep: change.existingChains });
     if (!result.examined) return 'netfilter rules: no iptables program here to look at them with';
-    const kept = result.kept.map(({ chain, rule }) => `${chain}: a rule of somebody else's jumps to it: ${rule}`);
+    const kept = [
+      ...result.kept.map(({ chain, rule }) => `${chain}: a rule of somebody else's jumps to it: ${rule}`),
+      ...result.emptyTables.map((table) => `${table}: an empty table, which only the nft program removes`),
+    ];
     return kept.length > 0 ? kept.join('; ') : undefined;
   },
   async kubeconfig(change) {

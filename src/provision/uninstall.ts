@@ -4,6 +4,8 @@ import type { UninstallOptions } from '../config/types.js';
 import { connectEngine } from '../docker/connect.js';
 import type { Engine } from '../docker/types.js';
 import { openJournal, readJournal } from '../host/journal.js';
+import { componentImage } from '../release/image-of.js';
+import { releaseFor } from '../release/release-for.js';
 import { readRecord } from './cluster-record.js';
 import { findLeftovers } from './leftovers.js';
 import { makeRuntime, type RunContext, type Runtime } from './runtime.js';
@@ -36,6 +38,7 @@ export function uninstall(options: UninstallOptions, run: RunContext = {}): Oper
         emit,
         keepPaths,
         purgeImages: options.images === 'purge',
+        toolsImage: record && componentImage(releaseFor(record.cluster.kubernetesVersion), 'kube-proxy'),
       });
       emit({ ...head, state: result.failures.length === 0 ? 'done' : 'failed', detail: `${result.undone} changes` });
       const leftovers = await findLeftovers(entries, { engine, host: runtime.host, keepPaths, result });

@@ -20,7 +20,7 @@ export async function runWorkloads(t: Test, options: WorkloadOptions): Promise<v
   await whole(['create', 'namespace', workloadNamespace]);
   t.teardown(() => options.kubectl(['delete', 'namespace', workloadNamespace, '--ignore-not-found', '--timeout=120s']));
 
-  const within = { timeout: 300_000 };
+  const within = { timeout: 400_000 };
   await t.test('run, expose, logs, exec, describe, events', within, (t) => everyday(t, context));
   await t.test('a page on a host port and the Redis beside it', within, (t) => visitCounter(t, context));
   await t.test('a database and five servers that find it by its Service', within, (t) => database(t, context));

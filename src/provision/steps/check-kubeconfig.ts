@@ -1,5 +1,6 @@
 import { realpath, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { HyperupError } from '../../base/errors.js';
 import { fileError, readTextIfPresent } from '../../base/files.js';
 import { buildKubeconfig, type Kubeconfig, parseKubeconfig } from '../../kube/kubeconfig.js';
 import { checkKubeconfigMerge } from '../../kube/kubeconfig-file.js';
@@ -16,7 +17,7 @@ export const checkKubeconfigStep: Step<InstallContext> = {
     const config = await expectedEntries(context);
     const { missingFolders } = await checkKubeconfigMerge({ path, entryName: cluster.name, config });
     const file = await realpath(path).catch(() => path);
-    await proveWritable(dirname(missingFolders[0] ?? file));
+    await proveWritable(dirname(missingFolders[0] ?? file), path);
     return path;
   },
 };
@@ -30,12 +31,17 @@ async function expectedEntries({ options: { cluster } }: InstallContext): Promis
 }
 
 /** Root may write wherever the modes say no, but not on a full disk, a read-only mount or below /proc; only trying tells. */
-async function proveWritable(folder: string): Promise<void> {
+async function proveWritable(folder: string, kubeconfigPath: string): Promise<void> {
   const probe = join(folder, `.hyperup-probe-${process.pid}`);
   try {
     await writeFile(probe, 'x', { flag: 'wx', mode: 0o600 });
   } catch (error) {
-    throw fileError('write', probe, error);
+    const { code, message, details, hint } = fileError('write', kubeconfigPath, error);
+    throw new HyperupError(code, message, {
+      cause: error,
+      details,
+      hint: hint ?? 'Name another file with --kubeconfig.',
+    });
   } finally {
     await rm(probe, { force: true }).catch(() => {});
   }

@@ -2,6 +2,7 @@ import { pathExists } from '../../base/files.js';
 import { ensureDirectory, writeHostFile } from '../../host/changes.js';
 import { listChains } from '../../host/netfilter.js';
 import { ensureSharedMount } from '../../host/shared-mount.js';
+import { expectSysctls } from '../../host/sysctl.js';
 import { resolveFixes } from '../../preflight/fixes.js';
 import { type ClusterRecord, formatRecord, recordPath } from '../cluster-record.js';
 import { bridgeCidr } from '../host-facts.js';
@@ -47,6 +48,8 @@ export const prepareHostStep: Step<InstallContext> = {
     for (const fix of fixes) await fix.apply(journal, host);
     // Asked for whatever preflight was told to skip: without it no volume reaches a pod.
     await ensureSharedMount(journal, paths.kubeletDir, host);
+    // What the kubelet and kube-proxy will set by themselves.
+    await expectSysctls(journal, host);
     await journalFile(context, '/run/xtables.lock');
     await journalFile(context, '/run/dockershim.sock');
     if (!standing.has('pods')) {

@@ -1,3 +1,5 @@
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describeFailure, type ProgramResult, type RunningProgram, runProgram, startProgram } from './program.js';
 
 /** What the workloads need of kubectl: run one command, with something on stdin where it takes it. */
@@ -22,15 +24,22 @@ export interface KubectlTarget {
 
 const environment = (target: KubectlTarget) => ({ KUBECONFIG: target.kubeconfig });
 
+/** kubectl keeps what it learnt of a server; below the home folder that would count as left behind. */
+const cacheFlag = `--cache-dir=${join(tmpdir(), 'hyperup-test-kubectl')}`;
+
 /** kubectl against one cluster, as a user runs it. */
 export function makeKubectl(target: KubectlTarget): Kubectl {
   return (args, stdin) =>
-    runProgram(target.program, args, { stdin, env: environment(target), timeoutMs: target.timeoutMs ?? 180_000 });
+    runProgram(target.program, [cacheFlag, ...args], {
+      stdin,
+      env: environment(target),
+      timeoutMs: target.timeoutMs ?? 180_000,
+    });
 }
 
 /** Long-running kubectl commands against one cluster. */
 export function makeStartKubectl(target: KubectlTarget): StartKubectl {
-  return (args, onLine) => startProgram(target.program, args, { env: environment(target), onLine });
+  return (args, onLine) => startProgram(target.program, [cacheFlag, ...args], { env: environment(target), onLine });
 }
 
 /** Gives stdout, or throws with everything that kubectl said. */

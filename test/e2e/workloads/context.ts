@@ -46,7 +46,7 @@ export async function readManifest(name: string): Promise<string> {
 
 /**
  * Applies a manifest, and takes its objects away when the test ends; where it failed it first prints what the cluster
- * says about them. Doesn't wait until their pods are gone, which takes a kubelet ten seconds: see `podsGone`.
+ * says about them. Doesn't wait until their pods are gone, which may take long: see `podsGone`.
  */
 export async function applyForTest(
   t: Test,
@@ -61,12 +61,20 @@ export async function applyForTest(
   await context.run(['apply', '-f', '-'], manifest);
 }
 
+/**
+ * How long a deleted pod may stay, milliseconds. Mostly ten seconds; but where the Go kubelet of 1.20 finds the container
+ * gone before it saw it end ("could not be located when the pod was deleted") it looks again at its next full sync only,
+ * a minute and a half later.
+ */
+export const podDeletionMs = 150_000;
+
 /** Waits until no pod is left, of those with these labels where some are given. */
 export async function podsGone(context: WorkloadContext, selector = ''): Promise<void> {
   await eventuallySee(
     `the pods ${selector} to be gone`,
     async () => (await context.pods(selector)).map(({ name, phase }) => `${name} ${phase}`),
     (pods) => pods.length === 0,
+    podDeletionMs,
   );
 }
 

@@ -2,7 +2,7 @@ import type { Test } from 'tap';
 import { eventuallySee } from '../support/eventually.js';
 import { httpGet } from '../support/http-get.js';
 import type { PodView } from '../support/kubectl.js';
-import { applyForTest, readManifest, type WorkloadContext } from './context.js';
+import { applyForTest, podDeletionMs, readManifest, type WorkloadContext } from './context.js';
 
 /** A Deployment that is scaled up and down, rolled to a new template, and rolled back. */
 export async function rolling(t: Test, context: WorkloadContext): Promise<void> {
@@ -26,6 +26,7 @@ export async function rolling(t: Test, context: WorkloadContext): Promise<void> 
     'the pods of the old template to be gone',
     async () => (await context.pods('app=rolling')).map(({ name }) => name),
     (names) => names.length === 2,
+    podDeletionMs,
   );
   t.same(
     pods,

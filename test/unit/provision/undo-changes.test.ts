@@ -28,6 +28,7 @@ async function makeScene(t: Test) {
     emit: ignoreProgress,
     keepPaths: new Set<string>(),
     purgeImages: false,
+    toolsImage: undefined,
   };
   return { dir, journal, engine, base };
 }
