@@ -1,4 +1,4 @@
-import { access, mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { access, mkdir, readdir, readFile, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { HyperupError } from '../base/errors.js';
 import type { Logger } from '../base/logger.js';
@@ -56,6 +56,12 @@ async function isThere(path: string): Promise<boolean> {
     () => true,
     () => false,
   );
+}
+
+/** Removes every finished layer that builds left in a cache folder, and the folder where nothing else is in it. */
+export async function removeBuilds(cacheDir: string): Promise<void> {
+  await rm(join(cacheDir, 'build'), { recursive: true, force: true });
+  await rmdir(cacheDir).catch(() => {});
 }
 
 export function createImageBuilder(options: ImageBuilderOptions): ImageBuilder {

@@ -17,6 +17,8 @@ export interface ClusterRecord {
   readonly podCidr: string | undefined;
   readonly kubeconfigPath: string;
   readonly kubectl: string | undefined;
+  /** Where images that were built here are kept. */
+  readonly cacheDir: string;
   readonly cluster: ClusterOptions;
 }
 

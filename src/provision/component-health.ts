@@ -17,10 +17,10 @@ export interface HealthInputs {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** What a healthy component said of itself. `version` is undefined where it doesn't tell. */
+/** What a healthy component said of itself. */
 export interface Health {
   readonly endpoint: string;
-  readonly version: string | undefined;
+  readonly version: string;
 }
 
 interface Endpoint {
@@ -28,8 +28,8 @@ interface Endpoint {
   readonly caPem: string | undefined;
   readonly identity: Identity | undefined;
   readonly healthy: (body: string) => boolean;
-  /** Where its version can be read. */
-  readonly versionPath: string | undefined;
+  /** Where its version can be read; a path of the same server, or a URL. */
+  readonly versionPath: string;
   readonly readVersion: (body: string) => string | undefined;
 }
 
@@ -100,8 +100,8 @@ function endpointOf(component: ProbedComponent, { cluster, identities }: HealthI
         caPem: undefined,
         identity: undefined,
         healthy: (body) => body.includes('lastUpdated'),
-        versionPath: undefined,
-        readVersion: () => undefined,
+        versionPath: `http://127.0.0.1:${ports.proxyMetrics}/metrics`,
+        readVersion: buildInfo,
       };
   }
 }
@@ -119,11 +119,10 @@ export function portsOf(component: ProbedComponent, { ports }: ClusterOptions): 
   return table[component];
 }
 
-function assertVersion(component: ProbedComponent, got: string | undefined, release: ReleaseSpec): void {
-  if (component === 'kube-proxy') return;
+function assertVersion(component: ProbedComponent, got: string | undefined, release: ReleaseSpec): string {
   const wanted = component === 'etcd' ? release.etcdSeries : release.version;
   const fits = component === 'etcd' ? got?.startsWith(`${wanted}.`) : got === wanted;
-  if (fits) return;
+  if (got !== undefined && fits) return got;
   throw new HyperupError('Unhealthy', `${component}: got version ${got ?? 'unknown'}, want ${wanted}`, {
     hint: 'Another process answers on its port, or an old image is in the engine: hyperup images list.',
   });
@@ -149,12 +148,10 @@ export async function checkHealth(component: ProbedComponent, inputs: HealthInpu
     const said = answer.body.trim().split('\n').slice(0, 3).join(' ').slice(0, 300);
     throw new HyperupError('ApiFailed', `${component}: ${endpoint.url} says ${answer.statusCode}: ${said}`);
   }
-  if (endpoint.versionPath === undefined) return { endpoint: endpoint.url, version: undefined };
   const version = await ask(new URL(endpoint.versionPath, endpoint.url).href);
   const found = version.statusCode === 200 ? endpoint.readVersion(version.body) : undefined;
   if (version.statusCode !== 200) {
     throw new HyperupError('ApiFailed', `${component}: ${endpoint.versionPath} says ${version.statusCode}`);
   }
-  assertVersion(component, found, inputs.release);
-  return { endpoint: endpoint.url, version: found };
+  return { endpoint: endpoint.url, version: assertVersion(component, found, inputs.release) };
 }

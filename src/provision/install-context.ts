@@ -37,6 +37,8 @@ export interface InstallContext {
   readonly options: InstallOptions;
   readonly release: ReleaseSpec;
   readonly runtime: Runtime;
+  /** A finished install that is no longer healthy: its data is not this run's to take back. */
+  readonly repairing: boolean;
   readonly slots: Partial<InstallSlots>;
 }
 

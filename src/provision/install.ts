@@ -4,7 +4,7 @@ import type { InstallOptions } from '../config/types.js';
 import { loadX509 } from '../pki/issue-certificate.js';
 import { componentImage } from '../release/image-of.js';
 import { releaseFor } from '../release/release-for.js';
-import { readRecord } from './cluster-record.js';
+import { type ClusterRecord, readRecord } from './cluster-record.js';
 import { type InstallContext, slot } from './install-context.js';
 import { makeRuntime, type RunContext, type Runtime } from './runtime.js';
 import { readStatus } from './status.js';
@@ -23,6 +23,7 @@ import { waitNodeStep } from './steps/wait-node.js';
 import { writeConfigurationStep } from './steps/write-configuration.js';
 import type { ClusterStatus, InstallResult } from './types.js';
 import { undoChanges } from './undo-changes.js';
+import { withEngine } from './with-engine.js';
 
 /** The install as a story. */
 const steps: readonly Step<InstallContext>[] = [
@@ -50,7 +51,9 @@ export function install(options: InstallOptions, run: RunContext = {}): Operatio
   return startOperation(async (emit, signal) => {
     const runtime = makeRuntime(run, emit, signal);
     const startedMs = runtime.clock.monotonicMs();
-    const unchanged = await findHealthy(options, runtime);
+    assertKubelet(options);
+    const record = await readRecord(options.cluster.paths.stateDir);
+    const unchanged = await findHealthy(options, record, runtime);
     const elapsed = () => Math.round(runtime.clock.monotonicMs() - startedMs);
     if (unchanged) {
       return {
@@ -65,7 +68,7 @@ export function install(options: InstallOptions, run: RunContext = {}): Operatio
     const release = releaseFor(options.cluster.kubernetesVersion);
     // While the engine and the machine are looked at; a failure shows again where it matters.
     loadX509().catch(() => {});
-    const context: InstallContext = { options, release, runtime, slots: {} };
+    const context: InstallContext = { options, release, runtime, repairing: record?.state === 'installed', slots: {} };
     try {
       await runSteps(steps, context, runtime);
       const status = await readStatus(options.cluster.paths.stateDir, slot(context, 'engine'), runtime, 5000);
@@ -88,13 +91,20 @@ export function install(options: InstallOptions, run: RunContext = {}): Operatio
   }, run.signal);
 }
 
+function assertKubelet({ cluster }: InstallOptions): void {
+  if (cluster.kubelet !== 'builtin') return;
+  throw new HyperupError('Usage', 'install --kubelet builtin: this version of hyperup has no built-in kubelet yet', {
+    hint: 'Leave --kubelet out, or say hyperkube.',
+  });
+}
+
 /** The cluster that is there already, if it is healthy and of these very options. */
 async function findHealthy(
   options: InstallOptions,
+  record: ClusterRecord | undefined,
   runtime: Runtime,
 ): Promise<{ status: ClusterStatus; kubeconfigPath: string; kubectl: string | undefined } | undefined> {
   const { stateDir } = options.cluster.paths;
-  const record = await readRecord(stateDir);
   if (record?.state !== 'installed') return undefined;
   const wanted = JSON.stringify(options.cluster);
   const found = JSON.stringify(record.cluster);
@@ -107,14 +117,10 @@ async function findHealthy(
       },
     );
   }
-  const { connectEngine } = await import('../docker/connect.js');
-  const engine = await connectEngine({ host: options.engineHost, env: runtime.env, signal: runtime.signal });
-  try {
+  return withEngine(options.engineHost, runtime, async (engine) => {
     const status = await readStatus(stateDir, engine, runtime, 1500);
     return status.healthy ? { status, kubeconfigPath: record.kubeconfigPath, kubectl: record.kubectl } : undefined;
-  } finally {
-    engine.close();
-  }
+  });
 }
 
 function differences(found: object, wanted: object): string {
@@ -131,6 +137,11 @@ async function rollBack(context: InstallContext, cause: unknown): Promise<void> 
   const { options, runtime, slots } = context;
   const { journal } = slots;
   if (!journal || options.keepOnFailure) return;
+  if (context.repairing) {
+    const message = 'The cluster was not repaired. It and its data are still there.';
+    runtime.emit({ type: 'note', level: 'warn', message, hint: 'hyperup status shows its parts.' });
+    return;
+  }
   const head = { type: 'step', step: 'rollback', title: 'Roll back' } as const;
   runtime.emit({
     ...head,

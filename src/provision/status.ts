@@ -1,14 +1,19 @@
+import type { Clock } from '../base/clock.js';
 import { messageOf } from '../base/errors.js';
+import type { ClusterOptions } from '../config/types.js';
 import { staticComponents } from '../controlplane/component-flags.js';
 import type { ContainerDetails, Engine } from '../docker/types.js';
 import { managedLabel, roleLabel } from '../docker/types.js';
 import { resources } from '../kube/resource-ref.js';
 import { clusterLabel } from '../nodeagent/kubelet-container.js';
+import { checkPki } from '../pki/check-pki.js';
+import { planPki } from '../pki/plan-pki.js';
 import { releaseFor } from '../release/release-for.js';
+import { pkiOptions } from './cluster-inputs.js';
 import { type ClusterRecord, requireRecord } from './cluster-record.js';
 import { findComponentContainer, podLabels } from './component-containers.js';
 import { checkHealth, type HealthInputs, type ProbedComponent, portsOf } from './component-health.js';
-import { adminClient, type ClusterIdentities, readIdentities, serverUrl } from './identities.js';
+import { adminClient, type ClusterIdentities, pkiDir, readIdentities, serverUrl } from './identities.js';
 import type { Runtime } from './runtime.js';
 import { nodeFault } from './steps/wait-node.js';
 import type { ClusterStatus, ComponentStatus } from './types.js';
@@ -53,7 +58,7 @@ async function componentStatus(
       message: 'healthy',
       endpoint,
       ports,
-      ...(version === undefined ? {} : { version }),
+      version,
       ...facts,
     };
   }
@@ -86,6 +91,12 @@ async function nodeStatus(
   }
 }
 
+/** When the first certificate ends, ISO 8601. */
+async function firstExpiry(cluster: ClusterOptions, clock: Clock): Promise<string | undefined> {
+  const findings = await checkPki(pkiDir(cluster), planPki(pkiOptions(cluster)), { clock });
+  return findings.flatMap(({ expires }) => expires ?? []).sort()[0];
+}
+
 /**
  * Asks every component of the installed cluster how it is, all at once. Changes nothing. Throws `NotFound` where none
  * is installed, `PermissionDenied` where its keys can't be read.
@@ -107,6 +118,7 @@ export async function readStatus(
     ),
     nodeStatus(record, identities, timeoutMs),
   ]);
+  const expires = await firstExpiry(cluster, runtime.clock);
   return {
     installed: record.state === 'installed',
     healthy: record.state === 'installed' && components.every(({ state }) => state === 'up'),
@@ -114,6 +126,7 @@ export async function readStatus(
     kubernetesVersion: cluster.kubernetesVersion,
     server: serverUrl(cluster),
     kubelet: record.kubelet,
+    ...(expires === undefined ? {} : { certificatesExpire: expires }),
     components,
   };
 }

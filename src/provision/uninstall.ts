@@ -4,6 +4,7 @@ import type { UninstallOptions } from '../config/types.js';
 import { connectEngine } from '../docker/connect.js';
 import type { Engine } from '../docker/types.js';
 import { openJournal, readJournal } from '../host/journal.js';
+import { removeBuilds } from '../imagebuild/image-builder.js';
 import { componentImage } from '../release/image-of.js';
 import { releaseFor } from '../release/release-for.js';
 import { readRecord } from './cluster-record.js';
@@ -40,6 +41,7 @@ export function uninstall(options: UninstallOptions, run: RunContext = {}): Oper
         purgeImages: options.images === 'purge',
         toolsImage: record && componentImage(releaseFor(record.cluster.kubernetesVersion), 'kube-proxy'),
       });
+      if (options.images === 'purge' && record) await removeBuilds(record.cacheDir);
       emit({ ...head, state: result.failures.length === 0 ? 'done' : 'failed', detail: `${result.undone} changes` });
       const leftovers = await findLeftovers(entries, { engine, host: runtime.host, keepPaths, result });
       const outcome = { undone: result.undone, leftovers, kept: result.kept, elapsedMs: elapsed() };

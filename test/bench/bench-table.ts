@@ -23,56 +23,61 @@ export interface BenchReport {
   readonly notes: readonly string[];
 }
 
-/** The most runs that get a column each; where a measure has more, the table shows its range. */
-const columns = 5;
+/** The most runs whose figures are shown one by one. */
+const shownRuns = 5;
 
-function valueCells(values: readonly number[], unit: MeasureUnit): readonly string[] {
+function runsCell(figures: readonly string[], values: readonly number[], unit: MeasureUnit): string {
+  if (figures.length <= shownRuns) return figures.join('  ');
+  const [least, most] = [Math.min(...values), Math.max(...values)].map((value) => formatFigure(value, unit));
+  return `${figures.length} runs, ${least} to ${most}`;
+}
+
+function valueCell(values: readonly number[], unit: MeasureUnit): string {
   const figures = values.map((value) => formatFigure(value, unit));
-  const shown =
-    figures.length <= columns
-      ? figures
-      : [`${formatFigure(Math.min(...values), unit)}-${formatFigure(Math.max(...values), unit)} of ${values.length}`];
-  return [...shown, ...Array<string>(columns - shown.length).fill('')];
+  return runsCell(figures, values, unit);
 }
 
 function measureRows(measure: Measure): readonly (readonly string[])[] {
   const { name, unit, goal } = measure;
+  const figure = figureOf(measure);
   const verdict = meetsGoal(measure) ? 'met' : 'MISSED';
   if (measure.kind === 'value') {
-    const { values } = measure;
-    return [[name, ...valueCells(values, unit), formatFigure(median(values), unit), `<= ${goal}${unit}`, verdict]];
+    const text = `${formatAgainst(figure, goal, unitDigits(unit))}${unit}`;
+    return [[name, valueCell(measure.values, unit), text, `<= ${goal}${unit}`, verdict]];
   }
   const side = (label: string, values: readonly number[]) => [
     `${name}, ${label}`,
-    ...valueCells(values, unit),
+    valueCell(values, unit),
     formatFigure(median(values), unit),
     '',
     '',
   ];
   const ratios = measure.ours.flatMap((value, run) => {
     const other = measure.theirs[run];
-    return other === undefined ? [] : [(value / other).toFixed(2)];
+    return other === undefined ? [] : [value / other];
   });
-  const perRun = ratios.length <= columns ? ratios : [];
-  const blanks = Array<string>(columns - perRun.length).fill('');
+  const perRun = runsCell(
+    ratios.map((ratio) => ratio.toFixed(2)),
+    ratios,
+    '',
+  );
   return [
     side('ours', measure.ours),
     side('theirs', measure.theirs),
-    [`${name}, ratio`, ...perRun, ...blanks, formatAgainst(figureOf(measure), goal, 2), `<= ${goal}`, verdict],
+    [`${name}, ratio`, perRun, formatAgainst(figure, goal, 2), `<= ${goal}`, verdict],
   ];
 }
 
 /** The table for people, with each run's figures, then the facts and the notes. */
 export function benchTable({ measures, facts, notes }: BenchReport): string {
-  const head = ['', ...Array.from({ length: columns }, (_, run) => `RUN ${run + 1}`), 'MEDIAN'];
-  const parts = [textTable([...head, 'GOAL', 'VERDICT'], measures.flatMap(measureRows))];
+  const parts = [textTable(['MEASURE', 'RUNS', 'MEDIAN', 'GOAL', 'VERDICT'], measures.flatMap(measureRows))];
   if (facts.length > 0) {
-    parts.push(
-      textTable(
-        head,
-        facts.map(({ name, unit, values }) => [name, ...valueCells(values, unit), formatFigure(median(values), unit)]),
-      ),
-    );
+    const rows = facts.map(({ name, unit, values }) => [
+      name,
+      valueCell(values, unit),
+      formatFigure(median(values), unit),
+    ]);
+    parts.push(textTable(['BESIDE IT', 'RUNS', 'MEDIAN'], rows));
   }
   if (notes.length > 0) parts.push(notes.map((note) => `- ${note}`).join('\n'));
   return parts.join('\n\n');

@@ -20,6 +20,7 @@ import { clusterInputs } from '../../src/provision/cluster-inputs.js';
 import { findLeftovers } from '../../src/provision/leftovers.js';
 import { nodeFault } from '../../src/provision/steps/wait-node.js';
 import { undoChanges } from '../../src/provision/undo-changes.js';
+import { componentImage } from '../../src/release/image-of.js';
 import { releaseFor } from '../../src/release/release-for.js';
 import { describeFailure, startProgram } from '../e2e/support/program.js';
 import { kubeadmArguments, kubeadmConfig, kubeadmImages, kubeletLoop } from './kubeadm-config.js';
@@ -66,8 +67,11 @@ export async function runKubeadm(options: KubeadmOptions): Promise<KubeadmRun> {
   }
 }
 
+/** What it takes to clear up after a run. */
+type HostOfRun = Pick<KubeadmOptions, 'engine' | 'host' | 'cluster'>;
+
 /** Takes back what a bench that was killed left of kubeadm's cluster. */
-export async function removeFormerRun(options: Pick<KubeadmOptions, 'engine' | 'host'>): Promise<void> {
+export async function removeFormerRun(options: HostOfRun): Promise<void> {
   if ((await readJournal(kubeadmStateDir)) === undefined) return;
   await takeBack(await openJournal({ dir: kubeadmStateDir, clock: systemClock, command: 'make bench' }), options);
 }
@@ -157,12 +161,20 @@ function driverOf(info: EngineInfo): 'cgroupfs' | 'systemd' {
 }
 
 /** Replays the journal backwards and looks for what is left. `kubeadm reset` takes minutes and leaves rules behind. */
-async function takeBack(journal: Journal, { engine, host }: Pick<KubeadmOptions, 'engine' | 'host'>): Promise<void> {
+async function takeBack(journal: Journal, { engine, host, cluster }: HostOfRun): Promise<void> {
   const keepPaths: ReadonlySet<string> = new Set();
   const changes: readonly HostChange[] = journal.entries().map(({ change }) => change);
   try {
     // Only tags that this bench put on images are in the journal.
-    const result = await undoChanges({ journal, engine, host, emit: () => {}, keepPaths, purgeImages: true });
+    const result = await undoChanges({
+      journal,
+      engine,
+      host,
+      emit: () => {},
+      keepPaths,
+      purgeImages: true,
+      toolsImage: componentImage(releaseFor(cluster.kubernetesVersion), 'kube-proxy'),
+    });
     const left = await findLeftovers(changes, { engine, host, keepPaths, result });
     const faults = [...result.failures.map(({ message }) => message), ...left];
     if (faults.length > 0) throw new Error(`take kubeadm's cluster away: left behind: ${faults.join('; ')}`);

@@ -44,9 +44,14 @@ export function meetsGoal(measure: Measure): boolean {
 
 const digitsOf: Readonly<Record<MeasureUnit, number>> = { s: 1, ms: 0, MB: 1, '': 0 };
 
+/** Decimals in a unit's usual precision. */
+export function unitDigits(unit: MeasureUnit): number {
+  return digitsOf[unit];
+}
+
 /** A figure in its unit's usual precision: `8.9s`, `92ms`. */
 export function formatFigure(value: number, unit: MeasureUnit): string {
-  return `${value.toFixed(digitsOf[unit])}${unit}`;
+  return `${value.toFixed(unitDigits(unit))}${unit}`;
 }
 
 /** Rounded to so many digits, or to as many more as it takes for a missed goal not to read as met, nor a met one as missed. */
@@ -63,7 +68,7 @@ export function benchLine(measure: Measure): string {
   const { name, unit, goal } = measure;
   const figure = figureOf(measure);
   if (measure.kind === 'value') {
-    return `bench: ${name} value=${formatAgainst(figure, goal, digitsOf[unit])}${unit} goal<=${goal}${unit}`;
+    return `bench: ${name} value=${formatAgainst(figure, goal, unitDigits(unit))}${unit} goal<=${goal}${unit}`;
   }
   const [ours, theirs] = [median(measure.ours), median(measure.theirs)].map((value) => formatFigure(value, unit));
   return `bench: ${name} ratio=${formatAgainst(figure, goal, 2)} goal<=${goal} ours=${ours} theirs=${theirs}`;

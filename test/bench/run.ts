@@ -154,7 +154,7 @@ async function bench(): Promise<number> {
   await mkdir(dirname(kubeadmPath(release.version)), { recursive: true });
   const workDir = await mkdtemp(join(dirname(kubeadmPath(release.version)), 'run-'));
   try {
-    await removeFormerRun({ engine, host });
+    await removeFormerRun({ engine, host, cluster });
     await checkMachineIsFree(host, cluster.paths.stateDir);
     const images = {
       engine,

@@ -12,6 +12,8 @@ import {
 import { kubectlOutput, makeKubectl } from './support/kubectl.js';
 import { outputOf, runProgram } from './support/program.js';
 
+t.setTimeout(600_000);
+
 const pause = 'k8s.gcr.io/pause:3.2';
 const run = (file: string, ...args: string[]) => outputOf(file, args);
 

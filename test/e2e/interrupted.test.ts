@@ -17,6 +17,8 @@ import { interruptedAt, interruptedInstall, type Moment } from './support/interr
 import { pathWithout } from './support/path-without.js';
 import { outputOf, type ProgramOptions } from './support/program.js';
 
+t.setTimeout(900_000);
+
 interface Scene {
   readonly kubeconfig: string;
   /** The environment of a machine without kubectl, so that the install has that to put in place too. */

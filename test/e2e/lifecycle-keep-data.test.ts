@@ -12,6 +12,8 @@ import {
 import { kubectlOutput, makeKubectl } from './support/kubectl.js';
 import { pathWithout } from './support/path-without.js';
 
+t.setTimeout(600_000);
+
 t.test('uninstall --keep-data, install again, uninstall', { timeout: 600_000 }, async (t) => {
   await withoutCluster(t);
   const folder = await temporaryFolder(t);

@@ -33,6 +33,8 @@ interface Cluster {
   readonly address: string;
 }
 
+t.setTimeout(1_200_000);
+
 /** What a user does from the first command to the last, on one cluster. */
 t.test('install, use, uninstall', { timeout: 1_200_000 }, async (t) => {
   await ensureTestImages();

@@ -21,6 +21,7 @@ export function makeRecord(context: InstallContext, state: ClusterRecord['state'
     podCidr: options.cluster.podCidr ?? bridgeCidr(),
     kubeconfigPath: options.kubeconfigPath,
     kubectl: slots.kubectl,
+    cacheDir: options.images.cacheDir,
     cluster: options.cluster,
   };
 }
@@ -33,8 +34,9 @@ export const prepareHostStep: Step<InstallContext> = {
     const { host } = runtime;
     const { paths } = options.cluster;
     const journal = slot(context, 'journal');
+    const state = context.repairing ? 'installed' : 'installing';
     const standing = new Set(journal.entries().map(({ change }) => change.kind));
-    await writeHostFile(journal, recordPath(paths.stateDir), formatRecord(makeRecord(context, 'installing')), 0o600);
+    await writeHostFile(journal, recordPath(paths.stateDir), formatRecord(makeRecord(context, state)), 0o600);
     if (!standing.has('netfilter')) {
       await journal.record({ kind: 'netfilter', existingChains: (await listChains(host.run)) ?? [] });
     }

@@ -28,6 +28,7 @@ t.test('a record is read as it was written', async (t) => {
     podCidr: '172.17.0.0/16',
     kubeconfigPath: '/root/.kube/config',
     kubectl: '/usr/local/bin/kubectl',
+    cacheDir: '/root/.cache/hyperup',
     cluster: makeCluster(),
   };
   t.equal(await readRecord(dir), undefined, 'none yet');
