@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { chmod, chown, copyFile, lstat, mkdir, readFile, stat, utimes } from 'node:fs/promises';
+import { chmod, chown, copyFile, lstat, mkdir, readdir, readFile, stat, utimes } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { errnoOf, HyperupError } from '../base/errors.js';
 import { fileError, pathExists, writeAtomic } from '../base/files.js';
@@ -34,6 +34,27 @@ export async function ensureDirectory(journal: Journal, path: string, mode: numb
     await chmod(path, mode);
   });
   return true;
+}
+
+/**
+ * Makes a folder that is ours with all in it. In one that was there before, what comes into it and into its folders is
+ * ours, and nothing else. Journaled first; running again changes nothing.
+ */
+export async function ensureOwnContents(journal: Journal, path: string, mode: number): Promise<void> {
+  const isForeign = (await isDirectory(path)) && !journaled(journal, { kind: 'directory', path, owned: true });
+  if (!isForeign) {
+    await ensureDirectory(journal, path, mode, true);
+    return;
+  }
+  if (journaled(journal, { kind: 'contents', path, existing: [] })) return;
+  const entries = await guarded('list', path, () => readdir(path, { withFileTypes: true }));
+  const folders = entries.filter((entry) => entry.isDirectory()).map(({ name }) => join(path, name));
+  // The folder itself last: where its entry stands, those of its folders do.
+  for (const folder of [...folders, path]) {
+    if (journaled(journal, { kind: 'contents', path: folder, existing: [] })) continue;
+    const existing = await guarded('list', folder, () => readdir(folder));
+    await journal.record({ kind: 'contents', path: folder, existing });
+  }
 }
 
 /**

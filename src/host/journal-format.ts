@@ -6,7 +6,8 @@ const text = z.string();
 const optionalText = z.string().optional();
 
 const changeSchema = z.discriminatedUnion('kind', [
-  z.object({ kind: z.literal('directory'), path: text, owned: z.boolean() }),
+  z.object({ kind: z.literal('directory'), path: text, owned: z.boolean(), kept: z.boolean().optional() }),
+  z.object({ kind: z.literal('contents'), path: text, existing: z.array(text) }),
   z.object({ kind: z.literal('file'), path: text, backup: optionalText }),
   z.object({ kind: z.literal('sharedMount'), path: text }),
   z.object({ kind: z.literal('sysctl'), key: text, previous: text, value: text }),
@@ -116,6 +117,7 @@ export function isSameChange(a: HostChange, b: HostChange): boolean {
 export function subjectOf(change: HostChange): string {
   switch (change.kind) {
     case 'directory':
+    case 'contents':
     case 'file':
     case 'sharedMount':
       return change.path;

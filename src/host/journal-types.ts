@@ -4,7 +4,15 @@
  */
 export type HostChange =
   /** A folder that was not there. Removed only when empty, or with all in it where `owned`. */
-  | { readonly kind: 'directory'; readonly path: string; readonly owned: boolean }
+  | {
+      readonly kind: 'directory';
+      readonly path: string;
+      readonly owned: boolean;
+      /** An uninstall was told to keep it: it may not go when a later install is rolled back. */
+      readonly kept?: boolean | undefined;
+    }
+  /** What comes into a folder that was there before: all in it goes but the names listed, which were there. */
+  | { readonly kind: 'contents'; readonly path: string; readonly existing: readonly string[] }
   /** A file that was made or replaced; `backup` holds what was there before. */
   | { readonly kind: 'file'; readonly path: string; readonly backup: string | undefined }
   /** `path` bind-mounted on itself and made shared. */

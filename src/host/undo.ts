@@ -1,4 +1,4 @@
-import { lstat, mkdir, realpath, rename, rm, rmdir } from 'node:fs/promises';
+import { lstat, mkdir, readdir, realpath, rename, rm, rmdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { errnoOf, HyperupError } from '../base/errors.js';
 import { fileError, pathExists } from '../base/files.js';
@@ -10,11 +10,14 @@ import { readSysctl, writeSysctl } from './sysctl.js';
 import { stillMounted, unmountSelfBind, unmountUnder } from './unmount.js';
 
 /** The changes that this room can take back alone; the others belong to whoever makes containers, tags and pods. */
-export type PlainHostChange = Extract<HostChange, { kind: 'directory' | 'file' | 'sharedMount' | 'sysctl' }>;
+export type PlainHostChange = Extract<
+  HostChange,
+  { kind: 'directory' | 'contents' | 'file' | 'sharedMount' | 'sysctl' }
+>;
 
 /** True for a change that `undoHostChange` takes back. */
 export function isPlainHostChange(change: HostChange): change is PlainHostChange {
-  return ['directory', 'file', 'sharedMount', 'sysctl'].includes(change.kind);
+  return ['directory', 'contents', 'file', 'sharedMount', 'sysctl'].includes(change.kind);
 }
 
 export interface UndoOutcome {
@@ -32,6 +35,8 @@ export async function undoHostChange(change: PlainHostChange, host: Host): Promi
   switch (change.kind) {
     case 'directory':
       return change.owned ? removeTree(change.path, host) : removeIfEmpty(change.path);
+    case 'contents':
+      return removeContents(change, host);
     case 'file':
       return change.backup === undefined ? removeFile(change.path) : restoreFile(change.path, change.backup);
     case 'sharedMount':
@@ -78,6 +83,26 @@ async function removeTree(path: string, host: Host): Promise<UndoOutcome> {
   } catch (error) {
     throw fileError('remove', path, error);
   }
+}
+
+/** Names in the folder that weren't there when the change was journaled; none where the folder isn't there. */
+export async function newContents(change: Extract<HostChange, { kind: 'contents' }>): Promise<readonly string[]> {
+  try {
+    const existing = new Set(change.existing);
+    return (await readdir(change.path)).filter((name) => !existing.has(name)).map((name) => join(change.path, name));
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR') return [];
+    throw fileError('list', change.path, error);
+  }
+}
+
+async function removeContents(change: Extract<HostChange, { kind: 'contents' }>, host: Host): Promise<UndoOutcome> {
+  for (const path of await newContents(change)) {
+    const found = await lstat(path).catch(() => undefined);
+    if (found?.isDirectory()) await removeTree(path, host);
+    else await removeFile(path);
+  }
+  return done;
 }
 
 async function removeFile(path: string): Promise<UndoOutcome> {

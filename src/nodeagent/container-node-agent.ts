@@ -1,5 +1,6 @@
 import type { Clock } from '../base/clock.js';
 import { HyperupError } from '../base/errors.js';
+import { excerptSourceLines, logExcerpt } from '../base/log-excerpt.js';
 import { waitFor } from '../base/wait.js';
 import type { ContainerDetails, ContainerEngine, ContainerSpec } from '../docker/types.js';
 
@@ -54,7 +55,7 @@ export function createContainerNodeAgent(options: ContainerNodeAgentOptions): Co
 
   async function lastLog(lines: number): Promise<string> {
     const found = await findOwn(engine, spec);
-    return found ? engine.tailLogs(found.id, lines) : '';
+    return found ? logExcerpt(await engine.tailLogs(found.id, excerptSourceLines), lines) : '';
   }
 
   async function unhealthy(reason: string, cause?: unknown): Promise<HyperupError> {

@@ -66,7 +66,9 @@ export async function readFormerInstall(
             blocking: true,
           },
         ];
-  return { journaledChanges: journal?.length ?? 0, traces: [...files, ...programs, ...containers, ...folders] };
+  // Data that was kept is no install to go on with.
+  const standing = (journal ?? []).filter(({ change }) => change.kind !== 'directory' || !change.kept);
+  return { journaledChanges: standing.length, traces: [...files, ...programs, ...containers, ...folders] };
 }
 
 async function configTraces(

@@ -129,6 +129,15 @@ function assertVersion(component: ProbedComponent, got: string | undefined, rele
 }
 
 /**
+ * Asks whether a component serves at all, be it with a refusal: its start-up hooks may still run. Throws as
+ * `probeHealth` does.
+ */
+export async function checkAnswers(component: ProbedComponent, inputs: HealthInputs): Promise<void> {
+  const { url, caPem } = endpointOf(component, inputs);
+  await probeHealth({ url, caPem, timeoutMs: inputs.timeoutMs, signal: inputs.signal });
+}
+
+/**
  * Asks one component whether it is up, over TLS where it has that, and which version it is. Throws `ApiFailed` or
  * `Timeout` while it isn't up, `Unhealthy` where the version is another one.
  */

@@ -22,7 +22,7 @@ import { waitApiServerStep, waitControllersStep } from './steps/wait-control-pla
 import { waitNodeStep } from './steps/wait-node.js';
 import { writeConfigurationStep } from './steps/write-configuration.js';
 import type { ClusterStatus, InstallResult } from './types.js';
-import { undoChanges } from './undo-changes.js';
+import { keptPaths, undoChanges } from './undo-changes.js';
 import { withEngine } from './with-engine.js';
 
 /** The install as a story. */
@@ -153,7 +153,7 @@ async function rollBack(context: InstallContext, cause: unknown): Promise<void> 
     engine: slots.engine,
     host: runtime.host,
     emit: runtime.emit,
-    keepPaths: new Set(),
+    keepPaths: new Set(keptPaths(journal.entries().map(({ change }) => change))),
     // What was fetched over a bad network is worth more than the room that it takes.
     purgeImages: false,
     toolsImage: componentImage(context.release, 'kube-proxy'),

@@ -9,6 +9,7 @@ import { mountsBelow, readMounts } from '../host/mountinfo.js';
 import { listKubeChains } from '../host/netfilter.js';
 import { listProcesses } from '../host/processes.js';
 import { readSysctl } from '../host/sysctl.js';
+import { newContents } from '../host/undo.js';
 import type { UndoResult } from './undo-changes.js';
 
 export interface LeftoverOptions {
@@ -76,6 +77,7 @@ async function leftProcesses(host: Host): Promise<string[]> {
 async function leftPaths(changes: readonly HostChange[], options: LeftoverOptions): Promise<string[]> {
   const left: string[] = [];
   for (const change of changes) {
+    if (change.kind === 'contents') left.push(...(await newContents(change)).map((path) => `${path} is new`));
     if (change.kind !== 'directory' && change.kind !== 'file') continue;
     if (change.kind === 'file' && change.backup !== undefined) continue;
     if ([...options.keepPaths].some((path) => path.startsWith(change.path))) continue;

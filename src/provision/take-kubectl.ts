@@ -25,13 +25,20 @@ export async function takeKubectl(
   journal: Journal,
 ): Promise<void> {
   const program = programPath(release);
+  const name = `hyperup-kubectl-${process.pid}`;
+  const labels = { [managedLabel]: 'true', [roleLabel]: 'copy' };
+  const aside = `${target}.hyperup-${process.pid}`;
+  // Both are gone again at the end, but a run that is killed leaves them.
+  const passing = [
+    await journal.record({ kind: 'container', name, labels }),
+    await journal.record({ kind: 'file', path: aside, backup: undefined }),
+  ];
   const id = await engine.createContainer({
-    name: `hyperup-kubectl-${process.pid}`,
+    name,
     image: componentImage(release, 'kubectl'),
     command: ['true'],
-    labels: { [managedLabel]: 'true', [roleLabel]: 'copy' },
+    labels,
   });
-  const aside = `${target}.hyperup-${process.pid}`;
   try {
     if (!journal.entries().some(({ change }) => change.kind === 'file' && change.path === target)) {
       await journal.record({ kind: 'file', path: target, backup: undefined });
@@ -57,5 +64,6 @@ export async function takeKubectl(
       : new HyperupError('HostChangeFailed', `copy kubectl to ${target}: ${messageOf(error)}`, { cause: error });
   } finally {
     await engine.removeContainer(id, { force: true });
+    for (const entry of passing) await journal.forget(entry.id);
   }
 }

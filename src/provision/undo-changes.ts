@@ -41,14 +41,12 @@ function requireEngine(options: UndoOptions, what: string): Engine {
   });
 }
 
-const plain: Undo<PlainHostChange> = async (change, _, options) => {
-  if ('path' in change && options.keepPaths.has(change.path)) return `${change.path}: kept`;
-  return (await undoHostChange(change, options.host)).kept;
-};
+const plain: Undo<PlainHostChange> = async (change, _, options) => (await undoHostChange(change, options.host)).kept;
 
 /** One executor a kind; a kind without one does not compile. Each may be called twice. */
 const executors: { readonly [K in HostChangeKind]: Undo<Extract<HostChange, { kind: K }>> } = {
   directory: plain,
+  contents: plain,
   file: plain,
   sharedMount: plain,
   sysctl: plain,
@@ -106,6 +104,22 @@ async function undoEntry(entry: JournalEntry, options: UndoOptions): Promise<str
   return run(entry.change, entry, options);
 }
 
+/** Folders with data that an earlier uninstall was told to keep. */
+export function keptPaths(changes: readonly HostChange[]): readonly string[] {
+  return changes.flatMap((change) => (change.kind === 'directory' && change.kept ? [change.path] : []));
+}
+
+/** A kept folder stays in the journal, marked: an uninstall that isn't told to keep it still takes it. */
+async function keepFolder(entry: JournalEntry, { journal, keepPaths }: UndoOptions): Promise<string | undefined> {
+  const { change } = entry;
+  if (change.kind !== 'directory' || !keepPaths.has(change.path)) return undefined;
+  if (!change.kept) {
+    await journal.record({ ...change, kept: true });
+    await journal.forget(entry.id);
+  }
+  return `${change.path}: kept`;
+}
+
 /**
  * Takes back every change in the journal, newest first; the pods go before all else that is left, for they use the
  * rest. What fails stays in the journal and does not stop the others.
@@ -117,6 +131,11 @@ export async function undoChanges(options: UndoOptions): Promise<UndoResult> {
   let undone = 0;
   for (const entry of [...journal.entries()].reverse()) {
     try {
+      const keeping = await keepFolder(entry, options);
+      if (keeping !== undefined) {
+        kept.push(keeping);
+        continue;
+      }
       const reason = await undoEntry(entry, options);
       if (reason !== undefined) kept.push(reason);
       await journal.forget(entry.id);

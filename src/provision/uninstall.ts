@@ -11,7 +11,7 @@ import { readRecord } from './cluster-record.js';
 import { findLeftovers } from './leftovers.js';
 import { makeRuntime, type RunContext, type Runtime } from './runtime.js';
 import type { UninstallResult } from './types.js';
-import { undoChanges } from './undo-changes.js';
+import { keptPaths, undoChanges } from './undo-changes.js';
 
 /**
  * Takes back all that the journal says was done to this machine, then looks for what is left. Works on a half-made
@@ -25,10 +25,11 @@ export function uninstall(options: UninstallOptions, run: RunContext = {}): Oper
     const standing = await readJournal(options.stateDir);
     if (standing === undefined) return { undone: 0, leftovers: [], kept: [], elapsedMs: elapsed() };
     const record = await readRecord(options.stateDir).catch(() => undefined);
-    const keepPaths = new Set(options.keepData && record ? [record.cluster.paths.etcdDir] : []);
     const engine = await connectIfThere(options, runtime);
     const journal = await openJournal({ dir: options.stateDir, clock: runtime.clock, command: 'hyperup uninstall' });
     const entries = journal.entries().map(({ change }) => change);
+    const data = record ? [record.cluster.paths.etcdDir] : [];
+    const keepPaths = new Set(options.keepData ? [...data, ...keptPaths(entries)] : []);
     try {
       const head = { type: 'step', step: 'undo', title: 'Take back what was changed' } as const;
       emit({ ...head, state: 'started' });

@@ -1,8 +1,9 @@
 import { HyperupError } from '../base/errors.js';
+import { excerptSourceLines, logExcerpt } from '../base/log-excerpt.js';
 import { waitFor } from '../base/wait.js';
 import type { ContainerEngine } from '../docker/types.js';
 import { findComponentContainer } from './component-containers.js';
-import { checkHealth, type Health, type HealthInputs, type ProbedComponent } from './component-health.js';
+import type { HealthInputs, ProbedComponent } from './component-health.js';
 import { diagnose } from './diagnose.js';
 import type { Runtime } from './runtime.js';
 
@@ -23,16 +24,24 @@ async function lastLog(component: ProbedComponent, options: WaitComponentOptions
   const { engine, inputs } = options;
   if (component === 'kubelet') return options.kubeletLog(logLines);
   const container = await findComponentContainer(engine, component, inputs.cluster.nodeName);
-  const log = container === undefined ? '' : await engine.tailLogs(container.id, logLines);
+  const log =
+    container === undefined ? '' : logExcerpt(await engine.tailLogs(container.id, excerptSourceLines), logLines);
   if (log.trim() !== '') return log;
   return `${component} has logged nothing; the kubelet:\n${await options.kubeletLog(logLines)}`;
 }
 
-/** Waits until a component is up. Throws `Unhealthy` with its last log lines and the likely cause. */
-export async function waitComponent(component: ProbedComponent, options: WaitComponentOptions): Promise<Health> {
+/**
+ * Waits until a component passes `check` (by default: is up). Throws `Unhealthy` with its last log lines and the likely
+ * cause.
+ */
+export async function waitComponent<T>(
+  component: ProbedComponent,
+  options: WaitComponentOptions,
+  check: (component: ProbedComponent, inputs: HealthInputs) => Promise<T>,
+): Promise<T> {
   const { inputs, runtime, timeoutMs, onWait } = options;
   try {
-    return await waitFor(component, async () => ({ done: true, value: await checkHealth(component, inputs) }), {
+    return await waitFor(component, async () => ({ done: true, value: await check(component, inputs) }), {
       clock: runtime.clock,
       timeoutMs,
       intervalMs: 150,

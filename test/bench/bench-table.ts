@@ -7,6 +7,7 @@ import {
   type MeasureUnit,
   median,
   meetsGoal,
+  unitDigits,
 } from './measures.js';
 
 /** A row beside the measures, for context: it has no goal. */

@@ -2,8 +2,10 @@ import { lstat, mkdir, readFile, rm, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import {
+  cliJson,
   exists,
   installCluster,
+  offline,
   rememberHost,
   removeCluster,
   temporaryFolder,
@@ -138,7 +140,11 @@ t.test("what is somebody else's stays as it is", { timeout: 600_000 }, async (t)
   const imagesBefore = await listImages();
   const hostIsAsBefore = await rememberHost();
 
-  const installed = await installCluster(['--kubeconfig', kubeconfig]);
+  const refused = await cliJson(['install', ...offline, '--kubeconfig', kubeconfig]);
+  t.equal(refused.exitCode, 1, 'a container that looks like a pod is taken for that of a cluster in the way');
+  t.match(refused.line.error, { code: 'PreflightFailed', output: /former-install.*web/ }, 'and is named');
+  await hostIsAsBefore(t, 'nothing was changed then');
+  const installed = await installCluster(['--kubeconfig', kubeconfig, '--skip-preflight', 'former-install']);
   await t.test('while the cluster runs', async (t) => {
     const kubectl = makeKubectl({ program: installed.kubectl, kubeconfig });
     t.match(await kubectlOutput(kubectl, ['get', 'nodes', '--no-headers']), /Ready/);

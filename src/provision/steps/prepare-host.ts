@@ -1,5 +1,5 @@
 import { pathExists } from '../../base/files.js';
-import { ensureDirectory, writeHostFile } from '../../host/changes.js';
+import { ensureDirectory, ensureOwnContents, writeHostFile } from '../../host/changes.js';
 import { listChains } from '../../host/netfilter.js';
 import { ensureSharedMount } from '../../host/shared-mount.js';
 import { expectSysctls } from '../../host/sysctl.js';
@@ -42,9 +42,10 @@ export const prepareHostStep: Step<InstallContext> = {
     }
     await ensureDirectory(journal, paths.configDir, 0o755, true);
     await ensureDirectory(journal, paths.etcdDir, 0o700, true);
-    await ensureDirectory(journal, paths.kubeletDir, 0o755, true);
-    await ensureDirectory(journal, paths.podLogDir, 0o755, true);
-    await ensureDirectory(journal, '/var/log/containers', 0o755, true);
+    // Packages and former clusters leave these, mostly empty.
+    await ensureOwnContents(journal, paths.kubeletDir, 0o755);
+    await ensureOwnContents(journal, paths.podLogDir, 0o755);
+    await ensureOwnContents(journal, '/var/log/containers', 0o755);
     // After the folders: a fix that makes one does not own what comes into it.
     const fixes = resolveFixes(slot(context, 'findings'));
     for (const fix of fixes) await fix.apply(journal, host);

@@ -1,4 +1,5 @@
 import { HyperupError, isHyperupError } from '../../base/errors.js';
+import { waitFor } from '../../base/wait.js';
 import { plannedNode } from '../../controlplane/node-object.js';
 import { isSameChange } from '../../host/journal-format.js';
 import { probeHealth } from '../../kube/http-health.js';
@@ -66,12 +67,21 @@ export const startKubeletStep: Step<InstallContext> = {
 export const joinKubeletStep: Step<InstallContext> = {
   id: 'join',
   title: 'Let the kubelet join the API server',
-  async run(context) {
+  async run(context, io) {
+    const { clock, signal } = context.runtime;
     const kube = slot(context, 'kube');
     const node = plannedNode(slot(context, 'controlPlane'), slot(context, 'engineInfo'));
-    await kube.create(resources.nodes, node, { fieldManager: 'hyperup' }).catch((error: unknown) => {
-      if (!isHyperupError(error, 'AlreadyExists')) throw error;
-    });
+    // A server that has only just begun to serve may still refuse.
+    await waitFor(
+      'the API server to take the node',
+      async () => {
+        await kube.create(resources.nodes, node, { fieldManager: 'hyperup' }).catch((error: unknown) => {
+          if (!isHyperupError(error, 'AlreadyExists')) throw error;
+        });
+        return { done: true, value: undefined };
+      },
+      { clock, timeoutMs: context.options.timeoutMs, intervalMs: 100, signal, onWait: io.wait },
+    );
     await startAgent(context, 'member');
     return undefined;
   },

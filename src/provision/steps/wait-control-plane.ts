@@ -1,6 +1,6 @@
 import type { StaticComponent } from '../../controlplane/component-flags.js';
 import { resourceOf } from '../../kube/resource-ref.js';
-import type { HealthInputs, ProbedComponent } from '../component-health.js';
+import { checkAnswers, checkHealth, type HealthInputs, type ProbedComponent } from '../component-health.js';
 import { adminClient, readIdentities } from '../identities.js';
 import { type InstallContext, slot } from '../install-context.js';
 import type { Step, StepIo } from '../step.js';
@@ -10,7 +10,12 @@ import { writeStaticPods } from '../write-static-pods.js';
 /** These are started when the API server answers: before that they would only crash, and be held back for it. */
 const dependents: readonly StaticComponent[] = ['kube-controller-manager', 'kube-scheduler', 'kube-proxy'];
 
-async function waitAll(context: InstallContext, io: StepIo, components: readonly ProbedComponent[]): Promise<void> {
+async function waitAll(
+  context: InstallContext,
+  io: StepIo,
+  components: readonly ProbedComponent[],
+  check: (component: ProbedComponent, inputs: HealthInputs) => Promise<unknown> = checkHealth,
+): Promise<void> {
   const { options, runtime, release } = context;
   const inputs: HealthInputs = {
     cluster: options.cluster,
@@ -19,30 +24,31 @@ async function waitAll(context: InstallContext, io: StepIo, components: readonly
     timeoutMs: 5000,
     signal: runtime.signal,
   };
-  await Promise.all(
-    components.map((component) =>
-      waitComponent(component, {
-        engine: slot(context, 'engine'),
-        inputs,
-        runtime,
-        timeoutMs: options.timeoutMs,
-        onWait: io.wait,
-        kubeletLog: (lines) => slot(context, 'nodeAgent').lastLog(lines),
-      }),
-    ),
-  );
+  const wait = {
+    engine: slot(context, 'engine'),
+    inputs,
+    runtime,
+    timeoutMs: options.timeoutMs,
+    onWait: io.wait,
+    kubeletLog: (lines: number) => slot(context, 'nodeAgent').lastLog(lines),
+  };
+  await Promise.all(components.map((component) => waitComponent(component, wait, check)));
 }
 
+/**
+ * Done when the API server serves, before its start-up hooks have run: the kubelet that joins takes a second to come
+ * so far that it needs them.
+ */
 export const waitApiServerStep: Step<InstallContext> = {
   id: 'apiserver',
   title: 'Wait for etcd and the API server',
   async run(context, io) {
     await waitAll(context, io, ['etcd']);
-    await waitAll(context, io, ['kube-apiserver']);
+    await waitAll(context, io, ['kube-apiserver'], checkAnswers);
     // The kubelet that joins finds them at its start.
     await writeStaticPods(context, dependents);
     context.slots.kube = adminClient(context.options.cluster, await readIdentities(context.options.cluster));
-    return context.release.version;
+    return undefined;
   },
 };
 
@@ -50,6 +56,7 @@ export const waitControllersStep: Step<InstallContext> = {
   id: 'controllers',
   title: 'Start the controller manager, the scheduler and the proxy',
   async run(context, io) {
+    await waitAll(context, io, ['kube-apiserver']);
     const kube = slot(context, 'kube');
     const { rbac } = slot(context, 'manifests');
     await Promise.all(

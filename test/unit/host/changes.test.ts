@@ -1,7 +1,7 @@
 import { chmod, mkdir, readdir, readFile, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { ensureDirectory, writeHostFile } from '../../../src/host/changes.js';
+import { ensureDirectory, ensureOwnContents, writeHostFile } from '../../../src/host/changes.js';
 import { type Journal, openJournal } from '../../../src/host/journal.js';
 import { isPlainHostChange, undoHostChange } from '../../../src/host/undo.js';
 import { makeFakeMounts } from './fake-mounts.js';
@@ -44,6 +44,37 @@ t.test('folders: each missing one is journaled, the outer ones as not owned', as
   t.equal(await mode(path), 0o700);
   t.equal(await mode(join(etc, 'a')), 0o755);
   await writeFile(join(path, 'content'), '');
+  t.same(await undoAll(), []);
+  t.same(await readdir(etc), []);
+});
+
+t.test('of a folder that was there before, only what came into it goes', async (t) => {
+  const { etc, journal, undoAll } = await setUp(t);
+  const logs = join(etc, 'logs');
+  await mkdir(join(logs, 'pods'), { recursive: true });
+  await writeFile(join(logs, 'foreign'), 'mine');
+  for (let run = 0; run < 2; run += 1) {
+    await ensureOwnContents(journal, logs, 0o755);
+    await mkdir(join(logs, 'ours', 'deep'), { recursive: true });
+    await symlink('/nowhere', join(logs, 'pods', 'link'));
+    if (run === 0) {
+      t.same(subjects(journal), [join(logs, 'pods'), logs]);
+      await rm(join(logs, 'pods', 'link'));
+    }
+  }
+  t.same(subjects(journal), [join(logs, 'pods'), logs], 'what the first run made is not taken for foreign');
+  t.same(await undoAll(), []);
+  t.same((await readdir(logs, { recursive: true })).sort(), ['foreign', 'pods']);
+});
+
+t.test('a folder that was not there is ours with all in it', async (t) => {
+  const { etc, journal, undoAll } = await setUp(t);
+  for (let run = 0; run < 2; run += 1) await ensureOwnContents(journal, join(etc, 'logs'), 0o755);
+  await writeFile(join(etc, 'logs', 'a'), '');
+  t.same(
+    journal.entries().map(({ change }) => change),
+    [{ kind: 'directory', path: join(etc, 'logs'), owned: true }],
+  );
   t.same(await undoAll(), []);
   t.same(await readdir(etc), []);
 });

@@ -7,7 +7,7 @@ import { HyperupError } from '../../../src/base/errors.js';
 import { ignoreProgress } from '../../../src/base/progress.js';
 import { ensureDirectory, writeHostFile } from '../../../src/host/changes.js';
 import { openJournal } from '../../../src/host/journal.js';
-import { undoChanges } from '../../../src/provision/undo-changes.js';
+import { keptPaths, undoChanges } from '../../../src/provision/undo-changes.js';
 import { makeFakeEngine } from '../../fakes/fake-engine.js';
 
 async function makeScene(t: Test) {
@@ -64,7 +64,18 @@ t.test('a folder that is to be kept stays', async (t) => {
   const result = await undoChanges({ ...base, keepPaths: new Set([data]) });
   t.strictSame(result.kept, [`${data}: kept`]);
   t.ok(await exists(join(data, 'db')));
+  t.match(journal.entries(), [{ change: { kind: 'directory', path: data, kept: true } }], 'it is still ours');
+  const paths = keptPaths(journal.entries().map(({ change }) => change));
+  t.strictSame(paths, [data], 'a roll-back knows not to take it');
+  const again = await undoChanges({ ...base, keepPaths: new Set(paths) });
+  t.match(again, { undone: 0, kept: [`${data}: kept`] });
+  t.equal(journal.entries().length, 1, 'told to keep it twice, it stays once');
   await journal.close();
+  const reopened = await openJournal({ dir: join(dir, 'state'), clock: systemClock });
+  t.match(await undoChanges({ ...base, journal: reopened }), { undone: 1, kept: [], failures: [] });
+  t.notOk(await exists(data), 'not told to keep it, it goes');
+  await reopened.close();
+  t.notOk(await exists(join(dir, 'state')));
 });
 
 t.test('images stay unless they are to go, and then the former tag comes back', async (t) => {
