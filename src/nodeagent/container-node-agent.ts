@@ -74,7 +74,8 @@ export function createContainerNodeAgent(options: ContainerNodeAgentOptions): Co
           async () => {
             const found = await findOwn(engine, spec);
             // A kubelet that ended in the first seconds is restarted over and over: its log says why.
-            if (!found || found.restartCount >= 3) throw await unhealthy('it ends right after its start');
+            const isEnded = found?.state === 'exited' && (spec.restart ?? 'no') === 'no';
+            if (!found || isEnded || found.restartCount >= 3) throw await unhealthy('it ends right after its start');
             await options.checkHealth(signal);
             return { done: true, value: undefined };
           },

@@ -1,3 +1,4 @@
+import { dirname } from 'node:path';
 import { type ContainerMount, type ContainerSpec, managedLabel, roleLabel } from '../docker/types.js';
 import { imageReference } from '../release/image-of.js';
 import type { NodeAgentInputs } from './inputs.js';
@@ -11,6 +12,14 @@ export const optionalMounts: readonly ContainerMount[] = [
   { source: '/etc/localtime', target: '/etc/localtime', readOnly: true },
   { source: '/run/udev', target: '/run/udev', readOnly: true },
 ];
+
+/** The folder of an engine's socket that is not in the usual place: an engine that restarts makes a new socket in it. */
+function engineSocketMount(endpoint: string): readonly ContainerMount[] {
+  const socket = /^unix:\/\/(\/.+)$/.exec(endpoint)?.[1];
+  if (socket === undefined || socket.startsWith('/var/run/')) return [];
+  const folder = dirname(socket) === '/' ? socket : dirname(socket);
+  return [{ source: folder, target: folder }];
+}
 
 /**
  * The privileged container that the Go kubelet runs in. Pure. It shares the host's network, processes and cgroups, sees
@@ -32,6 +41,7 @@ export function kubeletContainer(inputs: NodeAgentInputs, mode: KubeletMode = 'm
     { source: inputs.engineRootDir, target: inputs.engineRootDir },
     { source: kubeletDir, target: kubeletDir, propagation: 'rshared' },
     { source: configDir, target: configDir },
+    ...engineSocketMount(inputs.engineEndpoint),
     ...optionalMounts.filter((mount) => inputs.existingHostPaths.has(mount.source)),
   ];
   // The kubelet reads the pods' resolver file in its own file system.

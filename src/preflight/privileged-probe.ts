@@ -11,6 +11,9 @@ export type ProbeEngine = Pick<
   'importImage' | 'removeImage' | 'createContainer' | 'startContainer' | 'waitContainer' | 'removeContainer'
 >;
 
+/** The repository of the probes' images. */
+export const probeImageName = 'hyperup.local/preflight-probe';
+
 /**
  * Proves that the engine runs privileged containers by running one, from an image of a few hundred bytes made on the
  * spot, so that nothing has to be pulled; both are gone again afterwards. `suffix` keeps two runs apart. A failing
@@ -23,7 +26,7 @@ export async function provePrivileged(
 ): Promise<Pick<PrivilegedFact, 'runs' | 'message'>> {
   const program = makeProbeProgram(info.architecture);
   if (!program) return { runs: 'unproven', message: `not tried: no probe program for ${info.architecture}` };
-  const image = `hyperup.local/preflight-probe:${suffix}`;
+  const image = `${probeImageName}:${suffix}`;
   let container: string | undefined;
   try {
     await engine.importImage(packProbe(program), image, [`LABEL ${managedLabel}=true ${roleLabel}=preflight`]);

@@ -1,6 +1,7 @@
 import { HyperupError, isHyperupError, messageOf } from '../base/errors.js';
 import { type Operation, startOperation } from '../base/operation.js';
 import type { InstallOptions } from '../config/types.js';
+import { journalPath } from '../host/journal.js';
 import { loadX509 } from '../pki/issue-certificate.js';
 import { componentImage } from '../release/image-of.js';
 import { releaseFor } from '../release/release-for.js';
@@ -162,5 +163,12 @@ async function rollBack(context: InstallContext, cause: unknown): Promise<void> 
     ...head,
     state: result.failures.length === 0 ? 'done' : 'failed',
     detail: `${result.undone} changes undone`,
+  });
+  if (result.failures.length === 0) return;
+  runtime.emit({
+    type: 'note',
+    level: 'warn',
+    message: `${result.failures.length} changes could not be taken back; they stand in ${journalPath(journal.dir)}`,
+    hint: 'When the cause is gone, hyperup uninstall takes them back.',
   });
 }

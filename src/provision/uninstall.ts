@@ -5,6 +5,7 @@ import { connectEngine } from '../docker/connect.js';
 import type { Engine } from '../docker/types.js';
 import { openJournal, readJournal } from '../host/journal.js';
 import { removeBuilds } from '../imagebuild/image-builder.js';
+import { removeStaleProbes } from '../preflight/remove-stale-probes.js';
 import { componentImage } from '../release/image-of.js';
 import { releaseFor } from '../release/release-for.js';
 import { readRecord } from './cluster-record.js';
@@ -23,9 +24,14 @@ export function uninstall(options: UninstallOptions, run: RunContext = {}): Oper
     const startedMs = runtime.clock.monotonicMs();
     const elapsed = () => Math.round(runtime.clock.monotonicMs() - startedMs);
     const standing = await readJournal(options.stateDir);
-    if (standing === undefined) return { undone: 0, leftovers: [], kept: [], elapsedMs: elapsed() };
-    const record = await readRecord(options.stateDir).catch(() => undefined);
     const engine = await connectIfThere(options, runtime);
+    // Made before there is a journal, so no journal names them.
+    if (engine) await removeStaleProbes(engine);
+    if (standing === undefined) {
+      engine?.close();
+      return { undone: 0, leftovers: [], kept: [], elapsedMs: elapsed() };
+    }
+    const record = await readRecord(options.stateDir).catch(() => undefined);
     const journal = await openJournal({ dir: options.stateDir, clock: runtime.clock, command: 'hyperup uninstall' });
     const entries = journal.entries().map(({ change }) => change);
     const data = record ? [record.cluster.paths.etcdDir] : [];

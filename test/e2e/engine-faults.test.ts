@@ -25,11 +25,16 @@ interface Case {
 
 const created = /^\/containers\/create\?.*name=hyperup-kubelet/;
 const connection = /engine/i;
-let kubeletAsked = false;
 
 const cases: readonly Case[] = [
   { name: 'at the first question', diesAt: ({ index }) => index === 0, says: [connection], early: true },
   { name: 'after a few questions', diesAt: ({ index }) => index === 4, says: [connection], early: true },
+  {
+    name: 'while preflight tries a privileged container',
+    diesAt: ({ path }) => /^\/containers\/create\?.*hyperup-preflight/.test(path),
+    says: [connection],
+    early: true,
+  },
   {
     name: 'while the images are looked at',
     diesAt: ({ path }) => path.startsWith('/images/k8s.gcr.io/hyperkube'),
@@ -39,16 +44,13 @@ const cases: readonly Case[] = [
   {
     name: "while the kubelet's container is made",
     diesAt: ({ method, path }) => method === 'POST' && created.test(path),
-    says: [connection, /hint: .*uninstall/],
+    says: [connection, /could not be taken back; they stand in \S+journal\.jsonl/, /hyperup uninstall takes them back/],
     early: false,
   },
   {
-    name: 'when the kubelet has started its pods',
-    diesAt: ({ method, path }) => {
-      if (method === 'POST' && created.test(path)) kubeletAsked = true;
-      return kubeletAsked && method === 'POST' && /^\/containers\/\w+\/stop/.test(path);
-    },
-    says: [connection, /hint: .*uninstall/],
+    name: 'once the API server runs',
+    diesAt: (request) => request.path.startsWith('/containers/create?') && request.path.includes('k8s_kube-apiserver'),
+    says: [connection, /could not be taken back; they stand in \S+journal\.jsonl/, /hyperup uninstall takes them back/],
     early: false,
   },
 ];
@@ -70,11 +72,10 @@ for (const { name, diesAt, says, early } of cases) {
     if (early) t.notOk(await exists(stateDir), 'nothing was begun');
     const uninstall = await runCli(['uninstall', '--yes'], { timeoutMs: 120_000 });
     t.equal(uninstall.exitCode, 0, 'with the engine back, uninstall ends the work', { said: uninstall.stderr });
-    t.equal(
-      await outputOf('docker', ['ps', '-aq', '--filter', 'label=io.hyperup.managed']),
-      '',
-      'no container of ours is left',
-    );
+    const ours = ['io.hyperup.role=kubelet', 'io.hyperup.role=preflight', 'io.kubernetes.pod.name'];
+    for (const label of ours) {
+      t.equal(await outputOf('docker', ['ps', '-aq', '--filter', `label=${label}`]), '', `no container with ${label}`);
+    }
     await hostIsAsBefore(t, 'the machine is as it was');
   });
 }

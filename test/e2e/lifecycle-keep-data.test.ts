@@ -9,6 +9,7 @@ import {
   temporaryFolder,
   withoutCluster,
 } from './support/cluster.js';
+import { interruptedInstall } from './support/interrupt.js';
 import { kubectlOutput, makeKubectl } from './support/kubectl.js';
 import { pathWithout } from './support/path-without.js';
 
@@ -33,6 +34,12 @@ t.test('uninstall --keep-data, install again, uninstall', { timeout: 600_000 }, 
   t.match(removed.stdout, /etcd: kept/, 'it says what stays');
   t.equal(await exists(join(stateDir, 'etcd', 'member')), true, 'the data is there');
   t.equal(await exists('/etc/kubernetes'), false, 'the rest is not');
+
+  const moment = { step: 'apiserver', state: 'done' } as const;
+  const stopped = await interruptedInstall(moment, 'SIGINT', ['--kubeconfig', kubeconfig], bare);
+  t.equal(stopped.exitCode, 130, 'the next install is interrupted and rolled back');
+  t.equal(await exists('/etc/kubernetes'), false);
+  t.equal(await exists(join(stateDir, 'etcd', 'member')), true, 'the data is there all the same');
 
   const second = await install();
   const word = await kubectlOutput(second, ['get', 'configmap', 'kept', '-o', 'jsonpath={.data.word}']);

@@ -1,5 +1,5 @@
+import { minorOf } from '../../release/minor-of.js';
 import { defineCheck } from '../types.js';
-import { minorVersion } from '../version.js';
 
 export const rootCheck = defineCheck({
   id: 'root',
@@ -93,7 +93,7 @@ export const cgroupsCheck = defineCheck({
   needs: ['cgroups', 'engine', 'cluster'],
   examine: ({ cgroups, engine: { info }, cluster }) => {
     const found = `${cgroups.mode}${info ? `, driver ${info.cgroupDriver}` : ''}`;
-    const minor = minorVersion(cluster.kubernetesVersion);
+    const minor = minorOf(cluster.kubernetesVersion);
     if (cgroups.mode === 'none') {
       return {
         severity: 'fail',

@@ -19,7 +19,16 @@ const doors: readonly Door[] = [
   },
   {
     port: 10250,
-    paths: ['/pods', '/runningpods', '/stats', '/metrics', '/configz', '/logs', '/exec/a/b/c', '/spec'],
+    paths: [
+      '/pods',
+      '/runningpods/',
+      '/stats/summary',
+      '/metrics',
+      '/metrics/cadvisor',
+      '/configz',
+      '/logs/',
+      '/exec/a/b/c',
+    ],
     answers: [401, 403],
   },
   { port: 10257, paths: ['/metrics', '/configz', '/debug/pprof'], answers: [401, 403] },

@@ -19,8 +19,15 @@ const places = [
  * a whole snapshot takes longer than the command that is looked at.
  */
 export async function quickLook(): Promise<readonly string[]> {
-  const [containers, networks, mounts, chains, paths, images] = await Promise.all([
-    outputOf('docker', ['ps', '-a', '--filter', 'label=io.hyperup.managed', '--format', 'container {{.Names}}']),
+  const [containers, pods, mounts, chains, paths, images] = await Promise.all([
+    outputOf('docker', [
+      'ps',
+      '-a',
+      '--filter',
+      'label=io.hyperup.role',
+      '--format',
+      'container {{.Names}} {{.Label "io.hyperup.role"}}',
+    ]),
     outputOf('docker', ['ps', '-a', '--filter', 'label=io.kubernetes.pod.name', '--format', 'container {{.Names}}']),
     readFile('/proc/self/mountinfo', 'utf8'),
     outputOf('iptables-save', []),
@@ -33,7 +40,8 @@ export async function quickLook(): Promise<readonly string[]> {
   return [
     ...paths,
     ...images,
-    ...`${containers}${networks}`.split('\n'),
+    // An install that may not build has no part in containers that do.
+    ...`${containers}${pods}`.split('\n').filter((line) => !line.endsWith(' build')),
     ...probes.split('\n').map((id) => (id === '' ? '' : `probe image ${id}`)),
     ...mounts.split('\n').filter((line) => /kubelet|hyperup-(?!test)/.test(line)),
     ...chains.split('\n').filter((line) => /KUBE/.test(line)),

@@ -2,7 +2,7 @@ import { PassThrough, Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import t from 'tap';
 import { HyperupError } from '../../../src/base/errors.js';
-import { makeManualClock } from './manual-clock.js';
+import { makeManualClock } from '../../fakes/manual-clock.js';
 import { json, messages, startScriptedEngine } from './scripted-engine.js';
 
 t.test('an engine that dies in the middle of an answer is gone, not silent', async (test) => {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { connectEngine } from '../../../src/docker/connect.js';
 import { engineCandidates } from '../../../src/docker/endpoint.js';
-import { makeManualClock } from './manual-clock.js';
+import { makeManualClock } from '../../fakes/manual-clock.js';
 import { json, startScriptedEngine } from './scripted-engine.js';
 
 const home = await mkdtemp(join(tmpdir(), 'docker-home-'));

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { withDeadline } from '../../../src/docker/deadline.js';
-import { makeManualClock } from './manual-clock.js';
+import { makeManualClock } from '../../fakes/manual-clock.js';
 
 t.test('a result in time is given, and the clock is let go', async (test) => {
   const clock = makeManualClock();

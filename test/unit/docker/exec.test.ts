@@ -1,5 +1,5 @@
 import t from 'tap';
-import { makeManualClock } from './manual-clock.js';
+import { makeManualClock } from '../../fakes/manual-clock.js';
 import { frame, json, type ScriptedEngine, startScriptedEngine } from './scripted-engine.js';
 
 /** The answer to exec's start: the raw stream, ended by the end of the connection, as the engine does it. */

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import t from 'tap';
 import type { PullProgress } from '../../../src/docker/types.js';
-import { makeManualClock } from './manual-clock.js';
+import { makeManualClock } from '../../fakes/manual-clock.js';
 import { json, messages, startScriptedEngine } from './scripted-engine.js';
 
 const began = { status: 'Pulling from pause', id: '3.2' };

@@ -5,7 +5,7 @@ import type { V1ObjectReference } from '../../../src/kube/objects.js';
 import { resources } from '../../../src/kube/resource-ref.js';
 import { sendStatus, startFakeApiServer } from '../../fakes/fake-api-server.js';
 import { makeFakeCertificates } from '../../fakes/fake-api-server-certs.js';
-import { createManualClock } from './manual-clock.js';
+import { makeManualClock } from '../../fakes/manual-clock.js';
 
 const certificates = await makeFakeCertificates();
 const pod: V1ObjectReference = { kind: 'Pod', namespace: 'shop', name: 'web', uid: 'u1' };
@@ -14,7 +14,7 @@ const node: V1ObjectReference = { kind: 'Node', name: 'node-1', uid: 'node-1' };
 async function scene(t: Test) {
   const server = await startFakeApiServer({ certificates });
   const client = createKubeClient({ server: server.url, caPem: certificates.authority.certPem });
-  const clock = createManualClock(Date.UTC(2026, 0, 1));
+  const clock = makeManualClock(Date.UTC(2026, 0, 1));
   const recorder = createEventRecorder({ client, clock, source: { component: 'kubelet', host: 'node-1' } });
   t.teardown(async () => {
     await client.close();

@@ -15,7 +15,7 @@ import {
   statusBody,
 } from '../../fakes/fake-api-server.js';
 import { makeFakeCertificates } from '../../fakes/fake-api-server-certs.js';
-import { createManualClock } from './manual-clock.js';
+import { makeManualClock } from '../../fakes/manual-clock.js';
 
 const certificates = await makeFakeCertificates();
 const { pods, nodes } = resources;
@@ -212,7 +212,7 @@ t.test('a Status becomes our own error', async (t) => {
 });
 
 t.test('a server that asks for patience is asked again, after as long as it says', async (t) => {
-  const clock = createManualClock();
+  const clock = makeManualClock();
   const { server, client } = await scene(t, { clock });
   server.on('GET /api/v1/nodes/n1', (_, response) => response.writeHead(429, { 'retry-after': '2' }).end(), 2);
   server.store.put({ collection: '/api/v1/nodes', namespace: undefined, name: 'n1', subresource: undefined }, {

@@ -7,13 +7,13 @@ import { pathExists } from '../../../src/base/files.js';
 import { buildKubeconfig } from '../../../src/kube/kubeconfig.js';
 import { mergeKubeconfig } from '../../../src/kube/kubeconfig-file.js';
 import { withKubeconfigLock } from '../../../src/kube/kubeconfig-lock.js';
-import { createManualClock } from './manual-clock.js';
+import { makeManualClock } from '../../fakes/manual-clock.js';
 
 const nothing = async () => {};
 
 t.test('a lock that somebody holds', async (t) => {
   const path = join(t.testdir({ 'config.lock': '' }), 'config');
-  const clock = createManualClock();
+  const clock = makeManualClock();
   const attempt = withKubeconfigLock(path, { clock, waitMs: 200 }, async () => t.fail('not while it is held'));
   const rejected = t.rejects(attempt, {
     code: 'Locked',
@@ -30,7 +30,7 @@ t.test('a lock that somebody holds', async (t) => {
 
 t.test('a lock that is given up in time', async (t) => {
   const path = join(t.testdir({ 'config.lock': '' }), 'config');
-  const clock = createManualClock();
+  const clock = makeManualClock();
   const attempt = withKubeconfigLock(path, { clock }, async () => 'done');
   await clock.slept(1);
   await rm(`${path}.lock`);
@@ -45,16 +45,16 @@ t.test('a lock of a hyperup that was killed is taken over, that of a living one 
   const { pid } = child.child;
   await child;
   await writeFile(`${path}.lock`, `hyperup ${pid} 12345`);
-  t.equal(await withKubeconfigLock(path, { clock: createManualClock(), waitMs: 0 }, async () => 'dead'), 'dead');
+  t.equal(await withKubeconfigLock(path, { clock: makeManualClock(), waitMs: 0 }, async () => 'dead'), 'dead');
   await writeFile(`${path}.lock`, `hyperup ${process.pid} 1`);
   t.equal(
-    await withKubeconfigLock(path, { clock: createManualClock(), waitMs: 0 }, async () => 'reused'),
+    await withKubeconfigLock(path, { clock: makeManualClock(), waitMs: 0 }, async () => 'reused'),
     'reused',
     'a later process of that id',
   );
   await withKubeconfigLock(path, {}, async () => {
     t.match(await readFile(`${path}.lock`, 'utf8'), new RegExp(`^hyperup ${process.pid} \\d+$`));
-    await t.rejects(withKubeconfigLock(path, { clock: createManualClock(), waitMs: 0 }, nothing), { code: 'Locked' });
+    await t.rejects(withKubeconfigLock(path, { clock: makeManualClock(), waitMs: 0 }, nothing), { code: 'Locked' });
   });
 });
 

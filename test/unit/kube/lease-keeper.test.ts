@@ -3,7 +3,7 @@ import { createKubeClient } from '../../../src/kube/kube-client.js';
 import { createLeaseKeeper } from '../../../src/kube/lease-keeper.js';
 import { resources } from '../../../src/kube/resource-ref.js';
 import { sendStatus, startFakeApiServer } from '../../fakes/fake-api-server.js';
-import { createManualClock } from './manual-clock.js';
+import { makeManualClock } from '../../fakes/manual-clock.js';
 
 const path = '/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases';
 
@@ -14,7 +14,7 @@ t.test('a node lease is made, renewed with one call each, and mended', async (t)
     await client.close();
     await server.close();
   });
-  const clock = createManualClock(Date.UTC(2026, 0, 1));
+  const clock = makeManualClock(Date.UTC(2026, 0, 1));
   const owner = { apiVersion: 'v1', kind: 'Node', name: 'node-1', uid: 'u1' };
   let known = false;
   const keeper = createLeaseKeeper({

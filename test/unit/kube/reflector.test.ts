@@ -6,7 +6,7 @@ import { type ReflectorChange, startReflector } from '../../../src/kube/reflecto
 import { resources } from '../../../src/kube/resource-ref.js';
 import { sendStatus, startFakeApiServer } from '../../fakes/fake-api-server.js';
 import { makeFakeCertificates } from '../../fakes/fake-api-server-certs.js';
-import { createManualClock } from './manual-clock.js';
+import { makeManualClock } from '../../fakes/manual-clock.js';
 
 const certificates = await makeFakeCertificates();
 const { nodes } = resources;
@@ -15,7 +15,7 @@ const { nodes } = resources;
 async function scene(t: Test, options: { onChange?: (change: ReflectorChange<V1Node>) => void } = {}) {
   const server = await startFakeApiServer({ certificates });
   const client = createKubeClient({ server: server.url, caPem: certificates.authority.certPem, timeoutMs: 10_000 });
-  const clock = createManualClock();
+  const clock = makeManualClock();
   const seen: string[] = [];
   const waiting = new Set<() => void>();
   const start = () =>

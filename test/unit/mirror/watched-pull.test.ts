@@ -2,7 +2,7 @@ import t from 'tap';
 import { HyperupError } from '../../../src/base/errors.js';
 import type { PullOptions } from '../../../src/docker/types.js';
 import { watchedPull } from '../../../src/mirror/watched-pull.js';
-import { makeManualClock } from './manual-clock.js';
+import { makeManualClock } from '../../fakes/manual-clock.js';
 
 /** A pull that the test drives by hand. */
 function handPull() {
@@ -43,7 +43,7 @@ t.test('a pull that moves is left alone', async (t) => {
   const pull = handPull();
   const { clock, seen, result } = start(pull);
   for (let bytes = 1; bytes <= 5; bytes += 1) {
-    await clock.advance(900);
+    await clock.advanceAndRun(900);
     pull.say('Downloading', bytes);
   }
   pull.end();
@@ -55,9 +55,9 @@ t.test('a pull that moves is left alone', async (t) => {
 t.test('silence is a timeout', async (t) => {
   const pull = handPull();
   const { clock, result } = start(pull);
-  await clock.advance(999);
+  await clock.advanceAndRun(999);
   t.notOk(pull.aborted);
-  await clock.advance(1);
+  await clock.advanceAndRun(1);
   await t.rejects(result, { code: 'Timeout', message: 'pull m.example/etcd:1: nothing came for 1 s' });
   t.ok(pull.aborted, 'the engine is told to stop');
 });
@@ -67,7 +67,7 @@ t.test("the engine's countdown to its next try is no progress", async (t) => {
   const { clock, result } = start(pull);
   pull.say('Downloading', 1);
   for (const seconds of [5, 4, 3]) {
-    await clock.advance(400);
+    await clock.advanceAndRun(400);
     pull.say(`Retrying in ${seconds} seconds`, 1);
   }
   await t.rejects(result, { code: 'Timeout', message: /nothing came for 1 s \(last: Retrying in \d seconds\)/ });
