@@ -30,7 +30,7 @@ export const optionTable = [
     env: 'HYPERUP_KUBERNETES_VERSION',
     file: 'cluster.kubernetesVersion',
     kind: 'text',
-    wanted: 'a known Kubernetes version',
+    wanted: 'a known Kubernetes version, such as v1.20.2',
     help: 'Kubernetes version to install (default: v1.20.2)',
   },
   {

@@ -1,5 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import { pathExists } from '../../src/base/files.js';
+import type { ClusterPaths } from '../../src/config/types.js';
 import type { Host } from '../../src/host/host.js';
 import { readJournal } from '../../src/host/journal.js';
 import { listListeningPorts } from '../../src/host/ports.js';
@@ -9,13 +10,14 @@ import { kubeadmFolders } from './kubeadm-side.js';
 const ports = [2379, 6443, 10_250] as const;
 
 /** Throws, naming all that is in the way, where a cluster of anybody's is on this machine: a bench would destroy it. */
-export async function checkMachineIsFree(host: Host, stateDir: string): Promise<void> {
+export async function checkMachineIsFree(host: Host, paths: Pick<ClusterPaths, 'stateDir' | 'etcdDir'>): Promise<void> {
+  const { stateDir, etcdDir } = paths;
   const faults: string[] = [];
   if (process.getuid?.() !== 0) faults.push('it needs root');
   if ((await readJournal(stateDir)) !== undefined) {
     faults.push(`a cluster is installed (journal in ${stateDir}): run hyperup uninstall first`);
   }
-  for (const folder of kubeadmFolders) {
+  for (const folder of [...kubeadmFolders, etcdDir]) {
     if ((await pathExists(folder)) && (await readdir(folder)).length > 0) faults.push(`${folder} has files in it`);
   }
   const listening = await listListeningPorts(host);

@@ -233,7 +233,7 @@ t.test('each fault names its source, what was got and what is wanted', async (t)
       name: 'no version',
       given: { flags: { 'cluster.kubernetesVersion': 'latest' } },
       code: 'Usage',
-      faults: ['--kubernetes-version: got "latest", want a known Kubernetes version'],
+      faults: ['--kubernetes-version: got "latest", want a known Kubernetes version, such as v1.20.2'],
     },
     {
       name: 'no dockershim',
