@@ -6,12 +6,15 @@ import type { ContainerDetails, ContainerEngine, ContainerSpec } from '../docker
 
 /** Starts, stops and watches the node's kubelet. Every call may be repeated. */
 export interface ContainerNodeAgent {
-  /** Starts the kubelet, replacing a container of another specification. Gives the container's id. */
-  start(signal?: AbortSignal): Promise<string>;
+  /** Makes the container, replacing an earlier one, so that starting it takes no time. */
+  prepare(): Promise<void>;
+  /** Starts the kubelet in the container that was prepared, or in a new one. Gives the container's id. */
+  start(): Promise<string>;
   /** Resolves when the kubelet's own health endpoint says ok. Throws `Unhealthy` with its last log lines. */
   waitHealthy(timeoutMs: number, signal?: AbortSignal): Promise<void>;
   inspect(): Promise<ContainerDetails | undefined>;
-  stop(graceSeconds: number): Promise<void>;
+  /** Ends it at once and removes the container; its pods go on running. */
+  remove(): Promise<void>;
   lastLog(lines: number): Promise<string>;
 }
 
@@ -45,10 +48,22 @@ async function findOwn(engine: ContainerEngine, spec: ContainerSpec): Promise<Co
 export function createContainerNodeAgent(options: ContainerNodeAgentOptions): ContainerNodeAgent {
   const { engine, spec, clock } = options;
 
-  async function start(): Promise<string> {
+  let preparedId: string | undefined;
+
+  async function remove(): Promise<void> {
     const found = await findOwn(engine, spec);
     if (found) await engine.removeContainer(found.id, { force: true });
-    const id = await engine.createContainer(spec);
+  }
+
+  async function prepare(): Promise<void> {
+    await remove();
+    preparedId = await engine.createContainer(spec);
+  }
+
+  async function start(): Promise<string> {
+    if (preparedId === undefined) await prepare();
+    const id = preparedId ?? '';
+    preparedId = undefined;
     await engine.startContainer(id);
     return id;
   }
@@ -64,6 +79,7 @@ export function createContainerNodeAgent(options: ContainerNodeAgentOptions): Co
   }
 
   return {
+    prepare,
     start,
     lastLog,
     inspect: () => findOwn(engine, spec),
@@ -87,11 +103,6 @@ export function createContainerNodeAgent(options: ContainerNodeAgentOptions): Co
         throw error;
       }
     },
-    async stop(graceSeconds) {
-      const found = await findOwn(engine, spec);
-      if (!found) return;
-      await engine.stopContainer(found.id, graceSeconds);
-      await engine.removeContainer(found.id, { force: true });
-    },
+    remove,
   };
 }

@@ -33,7 +33,8 @@ export function kubeletConfiguration(inputs: NodeAgentInputs, mode: KubeletMode 
     authentication: {
       anonymous: { enabled: false },
       webhook: { enabled: member },
-      x509: { clientCAFile: join(pki, 'ca.crt') },
+      // A standalone one serves nobody, and starts before there are certificates.
+      ...(member ? { x509: { clientCAFile: join(pki, 'ca.crt') } } : {}),
     },
     authorization: { mode: member ? 'Webhook' : 'AlwaysAllow' },
     cgroupDriver: inputs.cgroupDriver,
@@ -43,6 +44,12 @@ export function kubeletConfiguration(inputs: NodeAgentInputs, mode: KubeletMode 
     failSwapOn: false,
     // From 1.31 a v1 host has to be allowed, from 1.35 it is refused by default.
     ...(inputs.cgroupVersion === 1 && minorOf(inputs.release.version) >= 31 ? { failCgroupV1: false } : {}),
+    // The defaults up to 1.26 (5 requests a second) make a queue of the status reports of a handful of pods; these are
+    // those since 1.27 (pkg/kubelet/apis/config/v1beta1/defaults.go).
+    kubeAPIQPS: 50,
+    kubeAPIBurst: 100,
+    eventRecordQPS: 50,
+    eventBurst: 100,
     healthzBindAddress: '127.0.0.1',
     healthzPort: cluster.ports.kubeletHealth,
     // The first report comes too early to say Ready; at the default of 10 s the next one is long in coming. Reports

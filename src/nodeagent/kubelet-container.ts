@@ -49,11 +49,18 @@ export function kubeletContainer(inputs: NodeAgentInputs, mode: KubeletMode = 'm
     mounts.push({ source: inputs.resolvConf, target: inputs.resolvConf, readOnly: true });
   }
   return {
-    name: `${cluster.name}-kubelet`,
+    name: mode === 'member' ? `${cluster.name}-kubelet` : `${cluster.name}-kubelet-standalone`,
     image: imageReference(release, kubelet.image),
     entrypoint: [],
     command: [...kubelet.command, ...kubeletFlags(inputs, imageReference(release, 'pause'), mode)],
-    labels: { [managedLabel]: 'true', [roleLabel]: 'kubelet', [clusterLabel]: cluster.name },
+    labels: {
+      [managedLabel]: 'true',
+      [roleLabel]: mode === 'member' ? 'kubelet' : 'kubelet-standalone',
+      [clusterLabel]: cluster.name,
+    },
+    // Each start asks 169.254.169.254 whether this is EC2, for the sake of its registry: on other machines that is
+    // time lost and a packet that leaves the host.
+    env: { AWS_EC2_METADATA_DISABLED: 'true' },
     networkMode: 'host',
     pidMode: 'host',
     cgroupnsMode: 'host',

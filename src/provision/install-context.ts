@@ -12,6 +12,7 @@ import type { PkiBundle } from '../pki/ensure-pki.js';
 import type { Finding } from '../preflight/types.js';
 import type { ReleaseSpec } from '../release/types.js';
 import type { Runtime } from './runtime.js';
+import type { RunningSmoke } from './smoke.js';
 import type { ClusterStatus } from './types.js';
 
 /** One slot a step; a step fills its own and reads those of earlier ones through `slot`. */
@@ -26,8 +27,12 @@ export interface InstallSlots {
   manifests: Manifests;
   controlPlane: ControlPlaneInputs;
   nodeAgentInputs: NodeAgentInputs;
+  /** The kubelet that runs now. */
   nodeAgent: ContainerNodeAgent;
+  /** The one that brings the control plane up, until the node's own takes over. */
+  standalone: ContainerNodeAgent;
   kube: KubeClient;
+  smoke: RunningSmoke;
   status: ClusterStatus;
   context: string;
   kubectl: string;

@@ -34,8 +34,8 @@ const steps: readonly Step<InstallContext>[] = [
   openJournalStep,
   obtainImagesStep,
   prepareHostStep,
-  writeConfigurationStep,
   startKubeletStep,
+  writeConfigurationStep,
   waitApiServerStep,
   joinKubeletStep,
   waitControllersStep,
@@ -72,9 +72,8 @@ export function install(options: InstallOptions, run: RunContext = {}): Operatio
     const context: InstallContext = { options, release, runtime, repairing: record?.state === 'installed', slots: {} };
     try {
       await runSteps(steps, context, runtime);
-      const status = await readStatus(options.cluster.paths.stateDir, slot(context, 'engine'), runtime, 5000);
       return {
-        status,
+        status: asInstalled(slot(context, 'status')),
         changed: true,
         kubeconfigPath: options.kubeconfigPath,
         context: slot(context, 'context'),
@@ -82,6 +81,7 @@ export function install(options: InstallOptions, run: RunContext = {}): Operatio
         elapsedMs: elapsed(),
       };
     } catch (error) {
+      await context.slots.smoke?.stop();
       await rollBack(context, error);
       throw error;
     } finally {
@@ -90,6 +90,11 @@ export function install(options: InstallOptions, run: RunContext = {}): Operatio
       context.slots.engine?.close();
     }
   }, run.signal);
+}
+
+/** The status was read while the record still said `installing`. */
+function asInstalled(status: ClusterStatus): ClusterStatus {
+  return { ...status, installed: true, healthy: status.components.every(({ state }) => state === 'up') };
 }
 
 function assertKubelet({ cluster }: InstallOptions): void {

@@ -1,6 +1,6 @@
 import { pathExists } from '../base/files.js';
 import type { Engine } from '../docker/types.js';
-import { managedLabel, roleLabel } from '../docker/types.js';
+import { managedLabel } from '../docker/types.js';
 import { listPodCgroups } from '../host/cgroups.js';
 import type { Host } from '../host/host.js';
 import type { HostChange } from '../host/journal-types.js';
@@ -10,6 +10,7 @@ import { listKubeChains } from '../host/netfilter.js';
 import { listProcesses } from '../host/processes.js';
 import { readSysctl } from '../host/sysctl.js';
 import { newContents } from '../host/undo.js';
+import { clusterLabel } from '../nodeagent/kubelet-container.js';
 import type { UndoResult } from './undo-changes.js';
 
 export interface LeftoverOptions {
@@ -42,7 +43,7 @@ export async function findLeftovers(
 }
 
 async function leftContainers(engine: Engine): Promise<string[]> {
-  const ours = await engine.listContainers({ all: true, labels: [`${managedLabel}=true`, `${roleLabel}=kubelet`] });
+  const ours = await engine.listContainers({ all: true, labels: [`${managedLabel}=true`, clusterLabel] });
   return ours.map(({ name, id }) => `container ${name} (${id.slice(0, 12)})`);
 }
 

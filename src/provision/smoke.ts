@@ -21,6 +21,13 @@ export interface SmokeOptions {
   readonly onWait: (reason: string) => void;
 }
 
+/** A smoke test that is under way. */
+export interface RunningSmoke {
+  readonly done: Promise<string>;
+  /** Ends it, which removes what it made. */
+  stop(): Promise<void>;
+}
+
 const namespace = 'kube-system';
 const port = 8080;
 
@@ -34,6 +41,8 @@ function smokePod(name: string, release: ReleaseSpec): V1Pod {
     kind: 'Pod',
     metadata: { name, namespace, labels: { 'io.hyperup.smoke': name } },
     spec: {
+      // Its own: the namespace's default one comes from a controller, seconds after the API server.
+      serviceAccountName: name,
       automountServiceAccountToken: false,
       enableServiceLinks: false,
       restartPolicy: 'Never',
@@ -92,9 +101,11 @@ export async function runSmoke(options: SmokeOptions): Promise<string> {
   const wait = { clock: runtime.clock, timeoutMs, intervalMs: 80, signal: runtime.signal, onWait };
   const startedMs = runtime.clock.monotonicMs();
   try {
+    const account = { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name, namespace } } as const;
+    await kube.create(resources.serviceAccounts, account);
     const service = await kube.create(resources.services, smokeService(name));
     const address = service.spec?.clusterIP ?? '';
-    // The service account comes with the namespace, by a controller: a moment after the API server.
+    // An API server that has only just come up may not have seen the account yet.
     await waitFor(
       'the smoke pod to be accepted',
       async () => ({ done: true, value: await kube.create(resources.pods, smokePod(name, release)) }),
@@ -150,6 +161,7 @@ async function remove(kube: KubeClient, key: { name: string; namespace: string }
   await Promise.allSettled([
     kube.delete(resources.pods, key, { gracePeriodSeconds: 0 }),
     kube.delete(resources.services, key),
+    kube.delete(resources.serviceAccounts, key),
   ]);
 }
 

@@ -1,17 +1,20 @@
+import { join } from 'node:path';
 import { HyperupError, isHyperupError } from '../../base/errors.js';
 import { waitFor } from '../../base/wait.js';
 import { plannedNode } from '../../controlplane/node-object.js';
+import { ensureDirectory, writeHostFile } from '../../host/changes.js';
 import { isSameChange } from '../../host/journal-format.js';
 import { probeHealth } from '../../kube/http-health.js';
 import { resources } from '../../kube/resource-ref.js';
 import { type ContainerNodeAgent, createContainerNodeAgent } from '../../nodeagent/container-node-agent.js';
 import type { KubeletMode } from '../../nodeagent/kubelet-configuration.js';
 import { kubeletContainer } from '../../nodeagent/kubelet-container.js';
+import { kubeletConfigFile } from '../cluster-files.js';
+import { clusterInputs } from '../cluster-inputs.js';
 import { checkHealth } from '../component-health.js';
 import { readIdentities } from '../identities.js';
 import { type InstallContext, slot } from '../install-context.js';
 import type { Step } from '../step.js';
-import { writeStaticPods } from '../write-static-pods.js';
 
 function makeNodeAgent(context: InstallContext, mode: KubeletMode): ContainerNodeAgent {
   const { options, runtime } = context;
@@ -28,61 +31,86 @@ function makeNodeAgent(context: InstallContext, mode: KubeletMode): ContainerNod
   });
 }
 
-async function startAgent(context: InstallContext, mode: KubeletMode): Promise<void> {
-  const agent = makeNodeAgent(context, mode);
-  context.slots.nodeAgent = agent;
+/** The agent of a mode, its container journaled: it may be made from now on. */
+async function journaledAgent(context: InstallContext, mode: KubeletMode): Promise<ContainerNodeAgent> {
   const journal = slot(context, 'journal');
   const spec = kubeletContainer(slot(context, 'nodeAgentInputs'), mode);
   const change = { kind: 'container', name: spec.name, labels: spec.labels ?? {} } as const;
   if (!journal.entries().some((entry) => isSameChange(entry.change, change))) await journal.record(change);
-  await agent.start(context.runtime.signal);
+  return makeNodeAgent(context, mode);
 }
 
-/** True where an earlier run left an API server that answers. */
-async function apiServerAnswers(context: InstallContext): Promise<boolean> {
+/** True where an earlier run left an API server that is healthy. */
+async function apiServerRuns(context: InstallContext): Promise<boolean> {
   const { options, release, runtime } = context;
-  const identities = await readIdentities(options.cluster);
-  const inputs = { cluster: options.cluster, release, identities, timeoutMs: 1000, signal: runtime.signal };
-  return checkHealth('kube-apiserver', inputs).then(
-    () => true,
-    () => false,
-  );
+  try {
+    const identities = await readIdentities(options.cluster);
+    const inputs = { cluster: options.cluster, release, identities, timeoutMs: 1000, signal: runtime.signal };
+    await checkHealth('kube-apiserver', inputs);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
-/** A standalone kubelet's container, and with it etcd and the API server as its first static pods. */
+/**
+ * A standalone kubelet's container. It comes up while the certificates are issued, and begins with the first static pod
+ * that is put before it. Where the API server runs already the kubelet is the node's own from the start.
+ */
 export const startKubeletStep: Step<InstallContext> = {
   id: 'kubelet',
-  title: 'Start the kubelet with etcd and the API server',
+  title: 'Start the kubelet',
   async run(context) {
-    const { options, runtime } = context;
-    await writeStaticPods(context, ['etcd', 'kube-apiserver']);
-    const mode = (await apiServerAnswers(context)) ? 'member' : 'standalone';
-    await startAgent(context, mode);
-    await slot(context, 'nodeAgent').waitHealthy(options.timeoutMs, runtime.signal);
+    const { options, release, slots } = context;
+    const { cluster } = options;
+    const journal = slot(context, 'journal');
+    const resolvConf = slots.resolvConf ?? '/etc/resolv.conf';
+    const inputs = await clusterInputs(cluster, release, slot(context, 'engineInfo'), resolvConf);
+    slots.controlPlane = inputs.controlPlane;
+    slots.nodeAgentInputs = inputs.nodeAgent;
+    await ensureDirectory(journal, join(cluster.paths.configDir, 'manifests'), 0o700, true);
+    for (const mode of ['standalone', 'member'] as const) {
+      const file = kubeletConfigFile(inputs.nodeAgent, mode);
+      await writeHostFile(journal, file.path, file.data, file.mode);
+    }
+    const member = await apiServerRuns(context);
+    const agent = await journaledAgent(context, member ? 'member' : 'standalone');
+    slots.nodeAgent = agent;
+    await agent.start();
+    if (!member) slots.standalone = agent;
     return undefined;
   },
 };
 
-/** The same kubelet again, as the node's own. Its containers go on running. */
+/** The node's own kubelet takes over from the standalone one, whose containers go on running. */
 export const joinKubeletStep: Step<InstallContext> = {
   id: 'join',
   title: 'Let the kubelet join the API server',
+  skip: ({ slots }) => (slots.standalone === undefined ? "it is the node's own already" : undefined),
   async run(context, io) {
-    const { clock, signal } = context.runtime;
+    const { options, runtime, slots } = context;
+    const { clock, signal } = runtime;
     const kube = slot(context, 'kube');
     const node = plannedNode(slot(context, 'controlPlane'), slot(context, 'engineInfo'));
-    // A server that has only just begun to serve may still refuse.
-    await waitFor(
-      'the API server to take the node',
-      async () => {
-        await kube.create(resources.nodes, node, { fieldManager: 'hyperup' }).catch((error: unknown) => {
-          if (!isHyperupError(error, 'AlreadyExists')) throw error;
-        });
-        return { done: true, value: undefined };
-      },
-      { clock, timeoutMs: context.options.timeoutMs, intervalMs: 100, signal, onWait: io.wait },
-    );
-    await startAgent(context, 'member');
+    const agent = await journaledAgent(context, 'member');
+    await Promise.all([
+      agent.prepare(),
+      // A server that has only just begun to serve may still refuse.
+      waitFor(
+        'the API server to take the node',
+        async () => {
+          await kube.create(resources.nodes, node, { fieldManager: 'hyperup' }).catch((error: unknown) => {
+            if (!isHyperupError(error, 'AlreadyExists')) throw error;
+          });
+          return { done: true, value: undefined };
+        },
+        { clock, timeoutMs: options.timeoutMs, intervalMs: 100, signal, onWait: io.wait },
+      ),
+      // Two of them at once would fight over the pods, and over the health port.
+      slot(context, 'standalone').remove(),
+    ]);
+    slots.nodeAgent = agent;
+    await agent.start();
     return undefined;
   },
 };

@@ -6,6 +6,7 @@ import { type InstallContext, slot } from '../install-context.js';
 import type { Step, StepIo } from '../step.js';
 import { waitComponent } from '../wait-component.js';
 import { writeStaticPods } from '../write-static-pods.js';
+import { startSmoke } from './smoke-test.js';
 
 /** These are started when the API server answers: before that they would only crash, and be held back for it. */
 const dependents: readonly StaticComponent[] = ['kube-controller-manager', 'kube-scheduler', 'kube-proxy'];
@@ -43,6 +44,8 @@ export const waitApiServerStep: Step<InstallContext> = {
   id: 'apiserver',
   title: 'Wait for etcd and the API server',
   async run(context, io) {
+    const { options, runtime } = context;
+    await slot(context, 'nodeAgent').waitHealthy(options.timeoutMs, runtime.signal);
     await waitAll(context, io, ['etcd']);
     await waitAll(context, io, ['kube-apiserver'], checkAnswers);
     // The kubelet that joins finds them at its start.
@@ -62,6 +65,8 @@ export const waitControllersStep: Step<InstallContext> = {
     await Promise.all(
       rbac.map((object) => kube.apply(resourceOf(object), object, { fieldManager: 'hyperup', force: true })),
     );
+    // It waits for what it needs, and so takes no time of its own.
+    startSmoke(context);
     await waitAll(context, io, [...dependents, 'kubelet']);
     return undefined;
   },
