@@ -62,9 +62,10 @@ $(installed): package-lock.json package.json
 	$(NPM) ci --no-audit --no-fund
 	@touch $@
 
-$(dist): $(installed) $(sources) tsconfig.json tsconfig.base.json
+$(dist): $(installed) $(sources) tsconfig.json tsconfig.base.json bundle.js
 	@rm -rf dist
 	$(bin)/tsc -p tsconfig.json
+	$(NODE) bundle.js
 	@chmod +x dist/cli/main.js
 	@mkdir -p $(@D) && touch $@
 

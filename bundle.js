@@ -1,0 +1,30 @@
+// Bundles the command line into dist/cli: node resolves and reads some 900 small files otherwise, which takes half a
+// second before anything is done. The library (dist/index.js) stays as tsc compiled it.
+import { build } from 'esbuild';
+
+await build({
+  entryPoints: ['src/cli/main.ts'],
+  outdir: 'dist/cli',
+  bundle: true,
+  // A chunk a lazy import: a verb loads what it needs.
+  splitting: true,
+  platform: 'node',
+  target: 'node20',
+  format: 'esm',
+  sourcemap: true,
+  logLevel: 'warning',
+  // Optional native parts of ssh2, which is only there for engines that are reached over ssh; hyperup has none.
+  external: ['cpu-features'],
+  loader: { '.node': 'empty' },
+  // What CommonJS dependencies take for granted.
+  banner: {
+    js: [
+      "import { createRequire as bundleRequire } from 'node:module';",
+      "import { dirname as bundleDirname } from 'node:path';",
+      "import { fileURLToPath as bundlePath } from 'node:url';",
+      'const require = bundleRequire(import.meta.url);',
+      'const __filename = bundlePath(import.meta.url);',
+      'const __dirname = bundleDirname(__filename);',
+    ].join('\n'),
+  },
+});
