@@ -13,8 +13,9 @@ await build({
   format: 'esm',
   sourcemap: true,
   logLevel: 'warning',
-  // Optional native parts of ssh2, which is only there for engines that are reached over ssh; hyperup has none.
-  external: ['cpu-features'],
+  // The first is an optional native part of ssh2, which hyperup has no use for; the others are loaded only where a
+  // certificate is issued, and don't survive bundling.
+  external: ['cpu-features', '@peculiar/x509', 'reflect-metadata'],
   loader: { '.node': 'empty' },
   // What CommonJS dependencies take for granted.
   banner: {

@@ -144,7 +144,9 @@ t.test("what is somebody else's stays as it is", { timeout: 600_000 }, async (t)
   t.equal(refused.exitCode, 1, 'a container that looks like a pod is taken for that of a cluster in the way');
   t.match(refused.line.error, { code: 'PreflightFailed', output: /former-install.*web/ }, 'and is named');
   await hostIsAsBefore(t, 'nothing was changed then');
-  const installed = await installCluster(['--kubeconfig', kubeconfig, '--skip-preflight', 'former-install']);
+  // A cache of the test's own: what is purged in the end is not the user's.
+  const own = { env: { HYPERUP_CACHE_DIR: join(folder, 'cache') } };
+  const installed = await installCluster(['--kubeconfig', kubeconfig, '--skip-preflight', 'former-install'], own);
   await t.test('while the cluster runs', async (t) => {
     const kubectl = makeKubectl({ program: installed.kubectl, kubeconfig });
     t.match(await kubectlOutput(kubectl, ['get', 'nodes', '--no-headers']), /Ready/);
