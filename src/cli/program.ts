@@ -69,7 +69,7 @@ export function buildProgram(options: ProgramOptions): Command {
     options: [
       ...queryOptions(),
       new Option('--keep-data', "keep etcd's data"),
-      new Option('--keep-images', 'keep images and the names that were put on them'),
+      new Option('--keep-images', 'keep images and the names that were put on them (default)'),
       new Option('--purge-images', 'also remove images that were there for the cluster only'),
       new Option('-y, --yes', "don't ask"),
     ],

@@ -73,7 +73,8 @@ export interface UninstallOptions {
   readonly stateDir: string;
   readonly engineHost: string | undefined;
   readonly keepData: boolean;
-  readonly images: 'keep' | 'purge' | 'tags';
+  /** `purge` removes those that came for the cluster, and what was built here. */
+  readonly images: 'keep' | 'purge';
   readonly yes: boolean;
 }
 

@@ -31,6 +31,12 @@ const undoneSchema = z.object({ undone: z.number().int() });
 /** The format that this version writes, and the newest that it reads. */
 export const journalFormat = 1;
 
+/** One line of a journal's file. */
+export interface JournalLine {
+  readonly offset: number;
+  readonly id: number | undefined;
+}
+
 /** What a journal file says: the changes that still stand, in the order they were made. */
 export interface JournalContent {
   readonly entries: readonly JournalEntry[];
@@ -42,6 +48,8 @@ export interface JournalContent {
   readonly soundBytes: number;
   /** False where the last line is whole but for its newline. */
   readonly endsWithNewline: boolean;
+  /** Where each sound line begins, in bytes, and the change that it announces (none: a header, or that one is undone). */
+  readonly lines: readonly JournalLine[];
 }
 
 /** `{"journal":1,…}`: the first line, with the folders that were made to hold the journal. */
@@ -66,6 +74,7 @@ export function makeUndoneLine(id: number): string {
  */
 export function parseJournal(data: Buffer, path: string): JournalContent {
   const live = new Map<number, JournalEntry>();
+  const lines: JournalLine[] = [];
   let madeDirs: readonly string[] = [];
   let nextId = 1;
   let offset = 0;
@@ -75,7 +84,7 @@ export function parseJournal(data: Buffer, path: string): JournalContent {
     const parsed = parseLine(data.toString('utf8', offset, end));
     if (parsed === undefined) {
       if (newline !== -1 && newline < data.length - 1) throw corrupt(path, line);
-      return { entries: [...live.values()], nextId, madeDirs, soundBytes: offset, endsWithNewline: true };
+      return { entries: [...live.values()], nextId, madeDirs, lines, soundBytes: offset, endsWithNewline: true };
     }
     if ('journal' in parsed) {
       if (parsed.journal > journalFormat) throw tooNew(path, parsed.journal);
@@ -86,10 +95,11 @@ export function parseJournal(data: Buffer, path: string): JournalContent {
       live.set(parsed.id, parsed as JournalEntry);
       nextId = Math.max(nextId, parsed.id + 1);
     }
+    lines.push({ offset, id: 'change' in parsed ? parsed.id : undefined });
     offset = newline === -1 ? data.length : newline + 1;
   }
   const endsWithNewline = data.length === 0 || data[data.length - 1] === 0x0a;
-  return { entries: [...live.values()], nextId, madeDirs, soundBytes: data.length, endsWithNewline };
+  return { entries: [...live.values()], nextId, madeDirs, lines, soundBytes: data.length, endsWithNewline };
 }
 
 type Line = z.infer<typeof headerSchema> | z.infer<typeof undoneSchema> | { id: number; time: string; change: unknown };

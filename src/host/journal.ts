@@ -2,10 +2,10 @@ import { constants } from 'node:fs';
 import { chmod, type FileHandle, mkdir, open, readFile, rm, rmdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Clock } from '../base/clock.js';
-import { errnoOf, HyperupError } from '../base/errors.js';
+import { errnoOf, HyperupError, isHyperupError } from '../base/errors.js';
 import { fileError, pathExists } from '../base/files.js';
 import type { Host } from './host.js';
-import { makeEntryLine, makeHeaderLine, makeUndoneLine, parseJournal } from './journal-format.js';
+import { type JournalLine, makeEntryLine, makeHeaderLine, makeUndoneLine, parseJournal } from './journal-format.js';
 import type { HostChange, JournalEntry } from './journal-types.js';
 import { acquireLock, type Lock, lockPath } from './lock.js';
 
@@ -96,7 +96,8 @@ async function startJournal(
   const live = new Map(content.entries.map((entry) => [entry.id, entry]));
   await file.truncate(size);
 
-  const append = async (line: string): Promise<void> => {
+  const lines: JournalLine[] = [...content.lines];
+  const append = async (line: string, id?: number): Promise<void> => {
     if (closed) throw new HyperupError('Internal', `write ${path}: the journal is closed`);
     const bytes = Buffer.from(line);
     try {
@@ -107,7 +108,32 @@ async function startJournal(
       await file.truncate(size).catch(() => {});
       throw fileError('write', path, error);
     }
+    lines.push({ offset: size, id });
     size += bytes.length;
+  };
+  /** The newest line is taken off again, which needs no room: a full disk must not keep a rollback from its end. */
+  const takeOff = async (line: JournalLine): Promise<void> => {
+    try {
+      await file.truncate(line.offset);
+      await file.datasync();
+    } catch (error) {
+      throw fileError('write', path, error);
+    }
+    lines.pop();
+    size = line.offset;
+  };
+  let cramped = false;
+  const strike = async (id: number): Promise<void> => {
+    const newest = lines.at(-1);
+    const canTakeOff = newest?.id === id;
+    if (cramped && canTakeOff) return takeOff(newest);
+    try {
+      await append(makeUndoneLine(id));
+    } catch (error) {
+      if (!canTakeOff || !isHyperupError(error) || error.details['errno'] !== 'ENOSPC') throw error;
+      cramped = true;
+      await takeOff(newest);
+    }
   };
   // Lines are written one after another, whoever calls; a failure of one is its caller's alone.
   let tail: Promise<unknown> = Promise.resolve();
@@ -127,7 +153,7 @@ async function startJournal(
     record: (change) =>
       inTurn(async () => {
         const entry: JournalEntry = { id: nextId, time: new Date(clock.now()).toISOString(), change };
-        await append(makeEntryLine(entry));
+        await append(makeEntryLine(entry), entry.id);
         nextId += 1;
         live.set(entry.id, entry);
         return entry;
@@ -136,7 +162,7 @@ async function startJournal(
     forget: (id) =>
       inTurn(async () => {
         if (!live.has(id)) return;
-        await append(makeUndoneLine(id));
+        await strike(id);
         live.delete(id);
       }),
     close: () =>

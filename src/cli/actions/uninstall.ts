@@ -15,7 +15,7 @@ export async function uninstallAction(session: Session): Promise<number> {
     stateDir: query.stateDir,
     engineHost: query.engineHost,
     keepData: flagOption(session, 'keepData'),
-    images: flagOption(session, 'keepImages') ? 'keep' : flagOption(session, 'purgeImages') ? 'purge' : 'tags',
+    images: flagOption(session, 'purgeImages') ? 'purge' : 'keep',
     yes: flagOption(session, 'yes'),
   };
   if (!options.yes && !(await confirmed(session, options))) {

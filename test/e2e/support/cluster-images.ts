@@ -29,14 +29,14 @@ export async function imageNames(): Promise<readonly string[]> {
     .sort();
 }
 
-/** Puts the canonical names back, where a test that was killed left copies; else gets the images without a network. */
+/** Puts the canonical names back, where a test that was killed left copies; else builds them; those of the recipes of today stay. */
 export async function ensureClusterImages(): Promise<void> {
   for (const { reference } of clusterImages) {
     if ((await imageId(reference)) === undefined && (await imageId(copyName(reference))) !== undefined) {
       await outputOf('docker', ['tag', copyName(reference), reference]);
     }
   }
-  const result = await runCli(['images', 'pull', '--mirror', 'none'], { timeoutMs: 1_800_000 });
+  const result = await runCli(['images', 'build'], { timeoutMs: 1_800_000 });
   if (result.exitCode !== 0) throw new Error(describeFailure(result));
 }
 

@@ -102,7 +102,7 @@ t.test('uninstall', async (t) => {
   t.equal(seen.length, 2, 'the verb ran only where it was wanted');
   await fakeCli(['uninstall', '-y', '--keep-data', '--keep-images', '--engine-host', '/e.sock'], { verbs });
   await fakeCli(['uninstall', '-y', '--purge-images'], { verbs });
-  t.match(seen[0], { stateDir: '/var/lib/hyperup', images: 'tags', keepData: false, yes: true });
+  t.match(seen[0], { stateDir: '/var/lib/hyperup', images: 'keep', keepData: false, yes: true });
   t.match(seen[2], { images: 'keep', keepData: true, engineHost: '/e.sock' });
   t.match(seen[3], { images: 'purge' });
 });
