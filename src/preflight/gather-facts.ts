@@ -48,7 +48,7 @@ export async function gatherFacts(sources: FactSources, options: GatherOptions):
 
   // Several facts build on what the engine says: it is asked once, and all give up on it together.
   const info = once(() => withDeadline(clock, factMs, async () => engine?.info()));
-  const containers = once(() => withDeadline(clock, factMs, () => readContainers(engine, cluster.name)));
+  const containers = once(() => withDeadline(clock, factMs, () => readContainers(engine, cluster)));
 
   const all = {
     cluster: gather('cluster', async () => cluster),

@@ -1,5 +1,7 @@
 import { isHyperupError, messageOf } from '../base/errors.js';
-import { type EngineInfo, managedLabel } from '../docker/types.js';
+import type { ClusterOptions } from '../config/types.js';
+import { type ContainerSummary, type EngineInfo, managedLabel } from '../docker/types.js';
+import { readJournal } from '../host/journal.js';
 import type { FactSources, PreflightEngine } from './fact-sources.js';
 import type { EngineFact, PrivilegedFact } from './facts.js';
 import { engineMissingCapabilities, provePrivileged } from './privileged-probe.js';
@@ -50,14 +52,27 @@ export interface ClusterContainers {
 /** Tells our own cluster's containers from those of another kubelet on the same engine, by their labels alone. */
 export async function readContainers(
   engine: PreflightEngine | undefined,
-  clusterName: string,
+  cluster: Pick<ClusterOptions, 'name' | 'paths'>,
 ): Promise<ClusterContainers> {
   if (!engine) return { own: [], foreignPods: [] };
   const [managed, pods] = await Promise.all([
     engine.listContainers({ labels: [managedLabel], all: true }),
     engine.listContainers({ labels: [podNameLabel], all: true }),
   ]);
-  const own = managed.filter(({ labels }) => labels[clusterLabel] === clusterName).map(({ id }) => id);
+  const own = managed.filter(({ labels }) => labels[clusterLabel] === cluster.name).map(({ id }) => id);
   if (own.length > 0) return { own: [...own, ...pods.map(({ id }) => id)], foreignPods: [] };
-  return { own, foreignPods: pods.map(({ id, labels }) => ({ id, pod: labels[podNameLabel] ?? id })) };
+  // Our kubelet is gone, but its pods may run on: those made since the journal says that there would be some.
+  const since = await podsSince(cluster.paths.stateDir);
+  const isOurs = ({ createdAt }: ContainerSummary) => since !== undefined && Date.parse(createdAt) >= since;
+  return {
+    own: pods.filter(isOurs).map(({ id }) => id),
+    foreignPods: pods.filter((pod) => !isOurs(pod)).map(({ id, labels }) => ({ id, pod: labels[podNameLabel] ?? id })),
+  };
+}
+
+/** When an install that stands announced its pods, milliseconds, less a second for the engine's rounding. */
+async function podsSince(stateDir: string): Promise<number | undefined> {
+  const entries = (await readJournal(stateDir)) ?? [];
+  const entry = entries.find(({ change }) => change.kind === 'pods');
+  return entry === undefined ? undefined : Date.parse(entry.time) - 1000;
 }

@@ -27,9 +27,10 @@ export async function startOwnDockerd(t: Test, args: readonly string[] = []): Pr
   const configPath = at('etc/daemon.json');
   await writeFile(configPath, '{}\n');
   const own = ['--data-root', at('data'), '--exec-root', at('exec'), '--pidfile', at('docker.pid'), '-H', host];
-  const apart = ['--config-file', configPath, '--bridge=none', '--iptables=false', '--ip-forward=false'];
-  // In a network namespace of its own: a daemon told to have no bridge deletes the docker0 that it finds.
-  const daemon = await spawnDaemon('unshare', ['--net', 'dockerd', ...own, ...apart, ...args], at('log'));
+  // A bridge of its own: a daemon told to have none deletes the docker0 that it finds.
+  const bridge = makeBridge(t);
+  const apart = ['--config-file', configPath, `--bridge=${bridge}`, '--iptables=false', '--ip-forward=false'];
+  const daemon = await spawnDaemon('dockerd', [...own, ...apart, ...args], at('log'));
   const { pid } = daemon;
   if (pid === undefined) throw new Error(`dockerd did not start: ${await daemon.ended}`);
   let over: string | undefined;
@@ -65,6 +66,18 @@ export async function startOwnDockerd(t: Test, args: readonly string[] = []): Pr
       await ended();
     },
   };
+}
+
+/** A bridge without members, with an address that nobody has (RFC 5737). Gone with the test. */
+function makeBridge(t: Test): string {
+  const name = `hup-${Math.random().toString(36).slice(2, 8)}`;
+  execFileSync('ip', ['link', 'add', name, 'type', 'bridge']);
+  t.teardown(() => {
+    execFileSync('ip', ['link', 'delete', name]);
+  });
+  execFileSync('ip', ['address', 'add', '203.0.113.1/24', 'dev', name]);
+  execFileSync('ip', ['link', 'set', name, 'up']);
+  return name;
 }
 
 /** The containerd that a killed dockerd leaves behind. */

@@ -1,7 +1,10 @@
+import { waitFor } from '../../base/wait.js';
+import { staticComponents } from '../../controlplane/component-flags.js';
+import { resources } from '../../kube/resource-ref.js';
 import { type InstallContext, slot } from '../install-context.js';
 import { runSmoke } from '../smoke.js';
 import { readStatus } from '../status.js';
-import type { Step } from '../step.js';
+import type { Step, StepIo } from '../step.js';
 
 /** Begins the smoke test beside what is still coming up. Its failure shows where its step waits for it. */
 export function startSmoke(context: InstallContext): void {
@@ -28,15 +31,38 @@ export function startSmoke(context: InstallContext): void {
   };
 }
 
+/** The control plane as users see it: its pods in the API, each Running and Ready. */
+function waitSystemPods(context: InstallContext, io: StepIo): Promise<void> {
+  const { options, runtime } = context;
+  const kube = slot(context, 'kube');
+  const wanted = staticComponents.map((component) => `${component}-${options.cluster.nodeName}`);
+  return waitFor(
+    'the pods of the control plane',
+    async () => {
+      const pods = (await kube.list(resources.pods, { namespace: 'kube-system' })).items;
+      const late = wanted.filter((name) => {
+        const status = pods.find(({ metadata }) => metadata?.name === name)?.status;
+        const ready = status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True');
+        return status?.phase !== 'Running' || ready !== true;
+      });
+      return late.length === 0
+        ? { done: true, value: undefined }
+        : { done: false, reason: `${late.join(', ')} not reported as running` };
+    },
+    { clock: runtime.clock, timeoutMs: options.timeoutMs, intervalMs: 150, signal: runtime.signal, onWait: io.wait },
+  );
+}
+
 export const smokeTestStep: Step<InstallContext> = {
   id: 'smoke',
   title: 'Run a pod and reach it through a Service',
-  async run(context) {
+  async run(context, io) {
     const { options, runtime, slots } = context;
     const { stateDir } = options.cluster.paths;
     const [detail, status] = await Promise.all([
       slot(context, 'smoke').done,
       readStatus(stateDir, slot(context, 'engine'), runtime, 5000),
+      waitSystemPods(context, io),
     ]);
     slots.status = status;
     return detail;
