@@ -2,13 +2,14 @@ import { join } from 'node:path';
 import { HyperupError, isHyperupError } from '../../base/errors.js';
 import { waitFor } from '../../base/wait.js';
 import { plannedNode } from '../../controlplane/node-object.js';
+import { managedLabel } from '../../docker/types.js';
 import { ensureDirectory, writeHostFile } from '../../host/changes.js';
 import { isSameChange } from '../../host/journal-format.js';
 import { probeHealth } from '../../kube/http-health.js';
 import { resources } from '../../kube/resource-ref.js';
 import { type ContainerNodeAgent, createContainerNodeAgent } from '../../nodeagent/container-node-agent.js';
 import type { KubeletMode } from '../../nodeagent/kubelet-configuration.js';
-import { kubeletContainer } from '../../nodeagent/kubelet-container.js';
+import { clusterLabel, kubeletContainer } from '../../nodeagent/kubelet-container.js';
 import { kubeletConfigFile } from '../cluster-files.js';
 import { clusterInputs } from '../cluster-inputs.js';
 import { checkHealth } from '../component-health.js';
@@ -31,11 +32,12 @@ function makeNodeAgent(context: InstallContext, mode: KubeletMode): ContainerNod
   });
 }
 
-/** The agent of a mode, its container journaled: it may be made from now on. */
+/** The agent of a mode, its container journaled: it may be made from now on. One entry, by what both modes bear, is for both. */
 async function journaledAgent(context: InstallContext, mode: KubeletMode): Promise<ContainerNodeAgent> {
   const journal = slot(context, 'journal');
-  const spec = kubeletContainer(slot(context, 'nodeAgentInputs'), mode);
-  const change = { kind: 'container', name: spec.name, labels: spec.labels ?? {} } as const;
+  const { name } = context.options.cluster;
+  const labels = { [managedLabel]: 'true', [clusterLabel]: name };
+  const change = { kind: 'container', name: `${name}-kubelet`, labels } as const;
   if (!journal.entries().some((entry) => isSameChange(entry.change, change))) await journal.record(change);
   return makeNodeAgent(context, mode);
 }
