@@ -6,7 +6,7 @@ import type { Facts } from '../preflight/facts.js';
 import { gatherFacts } from '../preflight/gather-facts.js';
 import { assertKnownIds, type PreflightResult, runPreflight } from '../preflight/run-preflight.js';
 import type { Finding } from '../preflight/types.js';
-import { makeRuntime, type RunContext, type Runtime } from './runtime.js';
+import { makeQuietRuntime, type RunContext, type Runtime } from './runtime.js';
 
 export interface MachineCheck {
   readonly result: PreflightResult;
@@ -29,7 +29,7 @@ export async function checkMachine(
 
 /** The checks alone, without an install: every finding, good or bad. */
 export async function preflight(options: InstallOptions, run: RunContext = {}): Promise<readonly Finding[]> {
-  const runtime = makeRuntime(run, () => {}, run.signal ?? new AbortController().signal);
+  const runtime = makeQuietRuntime(run);
   let engine: Engine | undefined;
   let engineError: unknown;
   try {

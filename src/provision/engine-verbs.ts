@@ -6,7 +6,7 @@ import type { EngineRuntime } from '../engine/engine-runtime.js';
 import { type EngineStatus, engineStatus as readEngineStatus } from '../engine/engine-status.js';
 import { type InstallEngineResult, installEngine } from '../engine/install-engine.js';
 import { localEngineRuntime } from '../engine/local-runtime.js';
-import { makeRuntime, type RunContext, type Runtime } from './runtime.js';
+import { makeQuietRuntime, makeRuntime, type RunContext, type Runtime } from './runtime.js';
 
 /** What the engine room needs, of the real machine. */
 export function engineRuntime(engineHost: string | undefined, runtime: Runtime): EngineRuntime {
@@ -47,12 +47,6 @@ export function engineConfigure(
 
 /** Looks at the engine, changing nothing. */
 export function engineStatus(query: ClusterQuery, run: RunContext = {}): Promise<EngineStatus> {
-  const signal = run.signal ?? new AbortController().signal;
-  return readEngineStatus(
-    engineRuntime(
-      query.engineHost,
-      makeRuntime(run, () => {}, signal),
-    ),
-    signal,
-  );
+  const runtime = makeQuietRuntime(run);
+  return readEngineStatus(engineRuntime(query.engineHost, runtime), runtime.signal);
 }

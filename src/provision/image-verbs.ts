@@ -11,13 +11,9 @@ import { type TagResult, tagImages as tagLocalImages } from '../mirror/tag-image
 import { releaseFor } from '../release/release-for.js';
 import type { ReleaseImage } from '../release/types.js';
 import { readRecord } from './cluster-record.js';
-import { makeRuntime, type RunContext, type Runtime } from './runtime.js';
+import { makeQuietRuntime, makeRuntime, type RunContext, type Runtime } from './runtime.js';
 import { makeImageBuilder } from './steps/obtain-images.js';
 import { withEngine } from './with-engine.js';
-
-function quietRuntime(run: RunContext): Runtime {
-  return makeRuntime(run, () => {}, run.signal ?? new AbortController().signal);
-}
 
 /**
  * Calls `work` with what journals tags. Where a cluster is installed they belong to it and go with it; else the images
@@ -43,7 +39,7 @@ async function withTagJournal<T>(
 /** The images of the release and what the engine has of them. */
 export function listImages(options: InstallOptions, run: RunContext = {}): Promise<readonly ImageListing[]> {
   const release = releaseFor(options.cluster.kubernetesVersion);
-  return withEngine(options.engineHost, quietRuntime(run), (engine) => listReleaseImages(engine, release));
+  return withEngine(options.engineHost, makeQuietRuntime(run), (engine) => listReleaseImages(engine, release));
 }
 
 /** Gets images of the release, each from the first source that serves it. No `names`: all of them. */
@@ -145,7 +141,7 @@ export function tagImages(
   names: readonly string[],
   run: RunContext = {},
 ): Promise<readonly TagResult[]> {
-  const runtime = quietRuntime(run);
+  const runtime = makeQuietRuntime(run);
   const images = selectImages(releaseFor(options.cluster.kubernetesVersion), names);
   return withEngine(options.engineHost, runtime, async (engine) => {
     const architecture = imageArchitecture((await engine.info()).architecture);

@@ -15,7 +15,7 @@ import { kubeletConfigFile, staticPodFiles } from './cluster-files.js';
 import { clusterInputs, pkiOptions } from './cluster-inputs.js';
 import { recordPath } from './cluster-record.js';
 import { pkiDir } from './identities.js';
-import { makeRuntime, type RunContext } from './runtime.js';
+import { makeQuietRuntime, type RunContext } from './runtime.js';
 import { makeImageBuilder } from './steps/obtain-images.js';
 import type { InstallPlan } from './types.js';
 import { withEngine } from './with-engine.js';
@@ -25,7 +25,7 @@ import { withEngine } from './with-engine.js';
  * the install before its first change, the faults of the machine first.
  */
 export async function planInstall(options: InstallOptions, run: RunContext = {}): Promise<InstallPlan> {
-  const runtime = makeRuntime(run, () => {}, run.signal ?? new AbortController().signal);
+  const runtime = makeQuietRuntime(run);
   const { cluster } = options;
   const release = releaseFor(cluster.kubernetesVersion);
   return withEngine(options.engineHost, runtime, async (engine) => {

@@ -11,7 +11,7 @@ import { planPki } from '../pki/plan-pki.js';
 import { releaseFor } from '../release/release-for.js';
 import { kubeconfigFiles, kubeletConfigFile, staticPodFiles } from './cluster-files.js';
 import { clusterInputs, type EngineTraits, pkiOptions, usualEngine } from './cluster-inputs.js';
-import { makeRuntime, type RunContext } from './runtime.js';
+import { makeQuietRuntime, type RunContext } from './runtime.js';
 import { withEngine } from './with-engine.js';
 
 /**
@@ -24,7 +24,7 @@ export async function render(
   dir: string,
   run: RunContext = {},
 ): Promise<{ readonly files: readonly string[] }> {
-  const runtime = makeRuntime(run, () => {}, run.signal ?? new AbortController().signal);
+  const runtime = makeQuietRuntime(run);
   const { cluster } = options;
   const release = releaseFor(cluster.kubernetesVersion);
   const target = resolve(dir);

@@ -44,3 +44,8 @@ export function makeRuntime(run: RunContext, emit: EmitProgress, signal: AbortSi
     packageVersion: version,
   };
 }
+
+/** The real world for a verb that reports nothing on its way and answers once. */
+export function makeQuietRuntime(run: RunContext): Runtime {
+  return makeRuntime(run, () => {}, run.signal ?? new AbortController().signal);
+}

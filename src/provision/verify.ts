@@ -4,7 +4,7 @@ import type { ClusterQuery } from '../config/types.js';
 import { releaseFor } from '../release/release-for.js';
 import { requireRecord } from './cluster-record.js';
 import { adminClient, readIdentities } from './identities.js';
-import { makeRuntime, type RunContext } from './runtime.js';
+import { makeQuietRuntime, makeRuntime, type RunContext } from './runtime.js';
 import { runSmoke } from './smoke.js';
 import { readStatus } from './status.js';
 import type { ClusterStatus, ComponentStatus } from './types.js';
@@ -12,7 +12,7 @@ import { withEngine } from './with-engine.js';
 
 /** Each component's health, asked now. */
 export async function status(query: ClusterQuery, run: RunContext = {}): Promise<ClusterStatus> {
-  const runtime = makeRuntime(run, () => {}, run.signal ?? new AbortController().signal);
+  const runtime = makeQuietRuntime(run);
   await requireRecord(query.stateDir);
   const timeoutMs = Math.min(query.timeoutMs, 5000);
   return withEngine(query.engineHost, runtime, (engine) => readStatus(query.stateDir, engine, runtime, timeoutMs));

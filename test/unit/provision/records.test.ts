@@ -26,9 +26,9 @@ t.test('a record is read as it was written', async (t) => {
     installedAt: '2026-01-01T00:00:00.000Z',
     kubelet: 'hyperkube',
     podCidr: '172.17.0.0/16',
-    kubeconfigPath: '/root/.kube/config',
+    kubeconfigPath: '/home/user/.kube/config',
     kubectl: '/usr/local/bin/kubectl',
-    cacheDir: '/root/.cache/hyperup',
+    cacheDir: '/home/user/.cache/hyperup',
     cluster: makeCluster(),
   };
   t.equal(await readRecord(dir), undefined, 'none yet');
