@@ -68,6 +68,10 @@ export interface V1Handler {
   readonly exec?: { readonly command?: readonly string[] };
   readonly httpGet?: V1HttpGetAction;
   readonly tcpSocket?: { readonly host?: string; readonly port: IntOrString };
+  /** Probes only, from 1.23. */
+  readonly grpc?: { readonly port: number; readonly service?: string };
+  /** Hooks only, from 1.29. */
+  readonly sleep?: { readonly seconds: number };
 }
 
 export interface V1Probe extends V1Handler {
@@ -76,11 +80,24 @@ export interface V1Probe extends V1Handler {
   readonly periodSeconds?: number;
   readonly successThreshold?: number;
   readonly failureThreshold?: number;
+  readonly terminationGracePeriodSeconds?: number;
 }
 
 export interface V1Capabilities {
   readonly add?: readonly string[];
   readonly drop?: readonly string[];
+}
+
+export interface V1SeccompProfile {
+  readonly type: 'RuntimeDefault' | 'Unconfined' | 'Localhost';
+  readonly localhostProfile?: string;
+}
+
+export interface V1SeLinuxOptions {
+  readonly user?: string;
+  readonly role?: string;
+  readonly type?: string;
+  readonly level?: string;
 }
 
 export interface V1SecurityContext {
@@ -92,6 +109,9 @@ export interface V1SecurityContext {
   readonly allowPrivilegeEscalation?: boolean;
   readonly capabilities?: V1Capabilities;
   readonly procMount?: string;
+  readonly seccompProfile?: V1SeccompProfile;
+  readonly appArmorProfile?: V1SeccompProfile;
+  readonly seLinuxOptions?: V1SeLinuxOptions;
 }
 
 export interface V1Container {
@@ -116,6 +136,15 @@ export interface V1Container {
   readonly tty?: boolean;
   readonly terminationMessagePath?: string;
   readonly terminationMessagePolicy?: 'File' | 'FallbackToLogsOnError';
+  /** `Always` on an init container makes it a sidecar, from 1.28. */
+  readonly restartPolicy?: 'Always';
+  readonly volumeDevices?: readonly { readonly name: string; readonly devicePath: string }[];
+  readonly resizePolicy?: readonly { readonly resourceName: string; readonly restartPolicy: string }[];
+}
+
+/** Added to a running pod by its `ephemeralcontainers` subresource. */
+export interface V1EphemeralContainer extends V1Container {
+  readonly targetContainerName?: string;
 }
 
 export interface V1KeyToPath {
@@ -162,6 +191,21 @@ export interface V1Volume {
   readonly downwardAPI?: { readonly items?: readonly V1DownwardApiVolumeFile[]; readonly defaultMode?: number };
   readonly projected?: { readonly sources?: readonly V1VolumeProjection[]; readonly defaultMode?: number };
   readonly persistentVolumeClaim?: { readonly claimName: string; readonly readOnly?: boolean };
+  readonly ephemeral?: object;
+  readonly nfs?: V1NfsVolumeSource;
+  readonly csi?: object;
+  readonly flexVolume?: object;
+  readonly gitRepo?: object;
+  readonly iscsi?: object;
+  readonly glusterfs?: object;
+  readonly rbd?: object;
+  readonly cephfs?: object;
+}
+
+export interface V1NfsVolumeSource {
+  readonly server: string;
+  readonly path: string;
+  readonly readOnly?: boolean;
 }
 
 export interface V1Toleration {
@@ -179,11 +223,35 @@ export interface V1PodSecurityContext {
   readonly fsGroup?: number;
   readonly supplementalGroups?: readonly number[];
   readonly sysctls?: readonly { readonly name: string; readonly value: string }[];
+  readonly fsGroupChangePolicy?: 'OnRootMismatch' | 'Always';
+  readonly seccompProfile?: V1SeccompProfile;
+  readonly appArmorProfile?: V1SeccompProfile;
+  readonly seLinuxOptions?: V1SeLinuxOptions;
+}
+
+export interface V1NodeSelectorRequirement {
+  readonly key: string;
+  readonly operator: 'In' | 'NotIn' | 'Exists' | 'DoesNotExist' | 'Gt' | 'Lt';
+  readonly values?: readonly string[];
+}
+
+export interface V1NodeSelectorTerm {
+  readonly matchExpressions?: readonly V1NodeSelectorRequirement[];
+  readonly matchFields?: readonly V1NodeSelectorRequirement[];
+}
+
+export interface V1Affinity {
+  readonly nodeAffinity?: {
+    readonly requiredDuringSchedulingIgnoredDuringExecution?: {
+      readonly nodeSelectorTerms: readonly V1NodeSelectorTerm[];
+    };
+  };
 }
 
 export interface V1PodSpec {
   readonly containers: readonly V1Container[];
   readonly initContainers?: readonly V1Container[];
+  readonly ephemeralContainers?: readonly V1EphemeralContainer[];
   readonly volumes?: readonly V1Volume[];
   readonly restartPolicy?: 'Always' | 'OnFailure' | 'Never';
   readonly terminationGracePeriodSeconds?: number;
@@ -212,6 +280,12 @@ export interface V1PodSpec {
   readonly priorityClassName?: string;
   readonly priority?: number;
   readonly enableServiceLinks?: boolean;
+  readonly affinity?: V1Affinity;
+  readonly runtimeClassName?: string;
+  readonly overhead?: Readonly<Record<string, string>>;
+  readonly readinessGates?: readonly { readonly conditionType: string }[];
+  readonly schedulerName?: string;
+  readonly os?: { readonly name: string };
 }
 
 export interface V1ContainerState {
@@ -238,6 +312,9 @@ export interface V1ContainerStatus {
   readonly image: string;
   readonly imageID: string;
   readonly containerID?: string;
+  /** From 1.33, as the container has them. */
+  readonly resources?: V1ResourceRequirements;
+  readonly allocatedResources?: Readonly<Record<string, string>>;
 }
 
 export interface V1PodCondition {
@@ -247,6 +324,8 @@ export interface V1PodCondition {
   readonly lastTransitionTime?: string;
   readonly reason?: string;
   readonly message?: string;
+  /** From 1.33. */
+  readonly observedGeneration?: number;
 }
 
 export interface V1PodStatus {
@@ -260,6 +339,12 @@ export interface V1PodStatus {
   readonly startTime?: string;
   readonly initContainerStatuses?: readonly V1ContainerStatus[];
   readonly containerStatuses?: readonly V1ContainerStatus[];
+  readonly ephemeralContainerStatuses?: readonly V1ContainerStatus[];
+  /** From 1.29. */
+  readonly hostIPs?: readonly { readonly ip?: string }[];
+  readonly nominatedNodeName?: string;
+  /** From 1.33. */
+  readonly observedGeneration?: number;
   readonly qosClass?: 'Guaranteed' | 'Burstable' | 'BestEffort';
 }
 

@@ -1,4 +1,12 @@
 import { HyperupError } from '../base/errors.js';
+import type {
+  V1CertificateSigningRequest,
+  V1PersistentVolume,
+  V1PersistentVolumeClaim,
+  V1RuntimeClass,
+  V1SubjectAccessReview,
+  V1TokenReview,
+} from './kubelet-objects.js';
 import type { V1Node } from './node-objects.js';
 import type {
   KubeObject,
@@ -60,6 +68,13 @@ export interface ResourceTable {
   readonly clusterRoleBindings: ResourceRef<V1ClusterRoleBinding>;
   readonly roles: ResourceRef<V1ClusterRole>;
   readonly roleBindings: ResourceRef<V1ClusterRoleBinding>;
+  readonly persistentVolumeClaims: ResourceRef<V1PersistentVolumeClaim>;
+  readonly persistentVolumes: ResourceRef<V1PersistentVolume>;
+  readonly certificateSigningRequests: ResourceRef<V1CertificateSigningRequest>;
+  readonly runtimeClasses: ResourceRef<V1RuntimeClass>;
+  readonly csiNodes: ResourceRef;
+  readonly tokenReviews: ResourceRef<V1TokenReview>;
+  readonly subjectAccessReviews: ResourceRef<V1SubjectAccessReview>;
 }
 
 function rbac(kind: string, plural: string, namespaced: boolean) {
@@ -86,6 +101,28 @@ export const resources: ResourceTable = {
   clusterRoleBindings: rbac('ClusterRoleBinding', 'clusterrolebindings', false),
   roles: rbac('Role', 'roles', true),
   roleBindings: rbac('RoleBinding', 'rolebindings', true),
+  persistentVolumeClaims: core<V1PersistentVolumeClaim>('PersistentVolumeClaim', 'persistentvolumeclaims'),
+  persistentVolumes: core<V1PersistentVolume>('PersistentVolume', 'persistentvolumes', false),
+  certificateSigningRequests: {
+    apiVersion: 'certificates.k8s.io/v1',
+    kind: 'CertificateSigningRequest',
+    plural: 'certificatesigningrequests',
+    namespaced: false,
+  },
+  runtimeClasses: { apiVersion: 'node.k8s.io/v1', kind: 'RuntimeClass', plural: 'runtimeclasses', namespaced: false },
+  csiNodes: { apiVersion: 'storage.k8s.io/v1', kind: 'CSINode', plural: 'csinodes', namespaced: false },
+  tokenReviews: {
+    apiVersion: 'authentication.k8s.io/v1',
+    kind: 'TokenReview',
+    plural: 'tokenreviews',
+    namespaced: false,
+  },
+  subjectAccessReviews: {
+    apiVersion: 'authorization.k8s.io/v1',
+    kind: 'SubjectAccessReview',
+    plural: 'subjectaccessreviews',
+    namespaced: false,
+  },
 };
 
 /** The resource that an object read from a manifest belongs to. Throws `NotFound` for a kind that isn't in `resources`. */
