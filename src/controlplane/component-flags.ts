@@ -39,6 +39,9 @@ function etcd({ cluster }: ControlPlaneInputs): Flags {
     'peer-trusted-ca-file': join(pki, 'ca.crt'),
     'peer-client-cert-auth': true,
     'snapshot-count': 10000,
+    // A lone member elects itself, once a random part of the timeout is over: up to a second at every start by default.
+    'heartbeat-interval': 50,
+    'election-timeout': 250,
     logger: 'zap',
     'log-level': 'warn',
   };

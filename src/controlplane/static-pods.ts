@@ -92,7 +92,7 @@ function probeActions(component: StaticComponent, inputs: ControlPlaneInputs): R
         'endpoint',
         'health',
       ];
-      return { livenessProbe: { exec: { command } } };
+      return { livenessProbe: { exec: { command } }, readinessProbe: https(ports.api, '/readyz/etcd') };
     }
     case 'kube-apiserver':
       return {

@@ -72,6 +72,7 @@ export interface ResourceTable {
   readonly persistentVolumes: ResourceRef<V1PersistentVolume>;
   readonly certificateSigningRequests: ResourceRef<V1CertificateSigningRequest>;
   readonly runtimeClasses: ResourceRef<V1RuntimeClass>;
+  readonly priorityClasses: ResourceRef;
   readonly csiNodes: ResourceRef;
   readonly tokenReviews: ResourceRef<V1TokenReview>;
   readonly subjectAccessReviews: ResourceRef<V1SubjectAccessReview>;
@@ -110,6 +111,12 @@ export const resources: ResourceTable = {
     namespaced: false,
   },
   runtimeClasses: { apiVersion: 'node.k8s.io/v1', kind: 'RuntimeClass', plural: 'runtimeclasses', namespaced: false },
+  priorityClasses: {
+    apiVersion: 'scheduling.k8s.io/v1',
+    kind: 'PriorityClass',
+    plural: 'priorityclasses',
+    namespaced: false,
+  },
   csiNodes: { apiVersion: 'storage.k8s.io/v1', kind: 'CSINode', plural: 'csinodes', namespaced: false },
   tokenReviews: {
     apiVersion: 'authentication.k8s.io/v1',

@@ -30,8 +30,7 @@ export async function readPrivileged(
   info: () => Promise<EngineInfo | undefined>,
   proofs: boolean,
 ): Promise<PrivilegedFact> {
-  const missing = await engineMissingCapabilities(host).catch(() => []);
-  const facts = await info();
+  const [missing, facts] = await Promise.all([engineMissingCapabilities(host).catch(() => []), info()]);
   if (!engine || !facts) return { runs: 'unproven', message: 'no engine answers', missingCapabilities: missing };
   if (!proofs) return { runs: 'unproven', message: '', missingCapabilities: missing };
   const suffix = `${process.pid}-${clock.now().toString(36)}`;

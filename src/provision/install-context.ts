@@ -31,6 +31,8 @@ export interface InstallSlots {
   nodeAgent: ContainerNodeAgent;
   /** The one that brings the control plane up, until the node's own takes over. */
   standalone: ContainerNodeAgent;
+  /** The node's own where it is to take over: made, not started. */
+  member: ContainerNodeAgent;
   kube: KubeClient;
   smoke: RunningSmoke;
   status: ClusterStatus;

@@ -12,6 +12,8 @@ export interface WaitComponentOptions {
   readonly inputs: HealthInputs;
   readonly runtime: Pick<Runtime, 'clock' | 'signal'>;
   readonly timeoutMs: number;
+  /** Between two questions. */
+  readonly intervalMs: number;
   readonly onWait: (reason: string) => void;
   /** For components whose container can't be found: what the kubelet last said. */
   readonly kubeletLog: (lines: number) => Promise<string>;
@@ -39,12 +41,12 @@ export async function waitComponent<T>(
   options: WaitComponentOptions,
   check: (component: ProbedComponent, inputs: HealthInputs) => Promise<T>,
 ): Promise<T> {
-  const { inputs, runtime, timeoutMs, onWait } = options;
+  const { inputs, runtime, timeoutMs, intervalMs, onWait } = options;
   try {
     return await waitFor(component, async () => ({ done: true, value: await check(component, inputs) }), {
       clock: runtime.clock,
       timeoutMs,
-      intervalMs: 150,
+      intervalMs,
       signal: runtime.signal,
       onWait: (why) => onWait(`${component}: ${why}`),
     });

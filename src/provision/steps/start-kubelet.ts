@@ -2,11 +2,13 @@ import { join } from 'node:path';
 import { HyperupError, isHyperupError } from '../../base/errors.js';
 import { waitFor } from '../../base/wait.js';
 import { plannedNode } from '../../controlplane/node-object.js';
+import { nodeCriticalPriorityClass } from '../../controlplane/priority-class.js';
 import { managedLabel } from '../../docker/types.js';
 import { ensureDirectory, writeHostFile } from '../../host/changes.js';
 import { isSameChange } from '../../host/journal-format.js';
 import { probeHealth } from '../../kube/http-health.js';
-import { resources } from '../../kube/resource-ref.js';
+import type { KubeObject } from '../../kube/objects.js';
+import { type ResourceRef, resources } from '../../kube/resource-ref.js';
 import { type ContainerNodeAgent, createContainerNodeAgent } from '../../nodeagent/container-node-agent.js';
 import type { KubeletMode } from '../../nodeagent/kubelet-configuration.js';
 import { clusterLabel, kubeletContainer } from '../../nodeagent/kubelet-container.js';
@@ -84,6 +86,14 @@ export const startKubeletStep: Step<InstallContext> = {
   },
 };
 
+/** Makes the container of the node's own kubelet while the API server is coming up, so that joining is only a start. */
+export async function prepareMember(context: InstallContext): Promise<void> {
+  if (context.slots.standalone === undefined) return;
+  const agent = await journaledAgent(context, 'member');
+  await agent.prepare();
+  context.slots.member = agent;
+}
+
 /** The node's own kubelet takes over from the standalone one, whose containers go on running. */
 export const joinKubeletStep: Step<InstallContext> = {
   id: 'join',
@@ -94,16 +104,21 @@ export const joinKubeletStep: Step<InstallContext> = {
     const { clock, signal } = runtime;
     const kube = slot(context, 'kube');
     const node = plannedNode(slot(context, 'controlPlane'), slot(context, 'engineInfo'));
-    const agent = await journaledAgent(context, 'member');
+    const make = async <T extends KubeObject>(resource: ResourceRef<T>, object: T) => {
+      await kube.create(resource, object, { fieldManager: 'hyperup' }).catch((error: unknown) => {
+        if (!isHyperupError(error, 'AlreadyExists')) throw error;
+      });
+    };
+    const agent = slot(context, 'member');
     await Promise.all([
-      agent.prepare(),
       // A server that has only just begun to serve may still refuse.
       waitFor(
         'the API server to take the node',
         async () => {
-          await kube.create(resources.nodes, node, { fieldManager: 'hyperup' }).catch((error: unknown) => {
-            if (!isHyperupError(error, 'AlreadyExists')) throw error;
-          });
+          await Promise.all([
+            make(resources.priorityClasses, nodeCriticalPriorityClass()),
+            make(resources.nodes, node),
+          ]);
           return { done: true, value: undefined };
         },
         { clock, timeoutMs: options.timeoutMs, intervalMs: 100, signal, onWait: io.wait },

@@ -7,15 +7,21 @@ import type { Step, StepIo } from '../step.js';
 import { waitComponent } from '../wait-component.js';
 import { writeStaticPods } from '../write-static-pods.js';
 import { startSmoke } from './smoke-test.js';
+import { prepareMember } from './start-kubelet.js';
 
 /** These are started when the API server answers: before that they would only crash, and be held back for it. */
 const dependents: readonly StaticComponent[] = ['kube-controller-manager', 'kube-scheduler', 'kube-proxy'];
+
+type Check = (component: ProbedComponent, inputs: HealthInputs) => Promise<unknown>;
+
+/** Nothing else goes on until these serve, and until then a question costs next to nothing: nobody listens. */
+const eagerMs = 50;
 
 async function waitAll(
   context: InstallContext,
   io: StepIo,
   components: readonly ProbedComponent[],
-  check: (component: ProbedComponent, inputs: HealthInputs) => Promise<unknown> = checkHealth,
+  { check = checkHealth, intervalMs = 150 }: { readonly check?: Check; readonly intervalMs?: number } = {},
 ): Promise<void> {
   const { options, runtime, release } = context;
   const inputs: HealthInputs = {
@@ -30,6 +36,7 @@ async function waitAll(
     inputs,
     runtime,
     timeoutMs: options.timeoutMs,
+    intervalMs,
     onWait: io.wait,
     kubeletLog: (lines: number) => slot(context, 'nodeAgent').lastLog(lines),
   };
@@ -46,8 +53,15 @@ export const waitApiServerStep: Step<InstallContext> = {
   async run(context, io) {
     const { options, runtime } = context;
     await slot(context, 'nodeAgent').waitHealthy(options.timeoutMs, runtime.signal);
-    await waitAll(context, io, ['etcd']);
-    await waitAll(context, io, ['kube-apiserver'], checkAnswers);
+    await waitAll(context, io, ['etcd'], { intervalMs: eagerMs });
+    const prepared = prepareMember(context);
+    try {
+      await waitAll(context, io, ['kube-apiserver'], { check: checkAnswers, intervalMs: eagerMs });
+    } finally {
+      // A container that is still being made would escape a rollback.
+      await Promise.allSettled([prepared]);
+    }
+    await prepared;
     // The kubelet that joins finds them at its start.
     await writeStaticPods(context, dependents);
     context.slots.kube = adminClient(context.options.cluster, await readIdentities(context.options.cluster));
