@@ -16,6 +16,7 @@ import { eventually } from './support/eventually.js';
 import { interruptedAt, interruptedInstall, type Moment } from './support/interrupt.js';
 import { pathWithout } from './support/path-without.js';
 import { outputOf, type ProgramOptions } from './support/program.js';
+import { containerIsGone, containerIsThere, journalSays } from './support/sightings.js';
 
 t.setTimeout(900_000);
 
@@ -38,14 +39,28 @@ async function everythingIsBack(t: Test, { kubeconfig, hostIsAsBefore }: Scene):
   await hostIsAsBefore(t, 'the host is as before');
 }
 
+const sandbox = containerIsThere('label=io.kubernetes.docker.type=podsandbox');
+
 const deaths: readonly { readonly name: string; readonly moment: Moment }[] = [
   { name: 'the journal was just begun', moment: { step: 'journal', state: 'done' } },
-  { name: 'the host is being prepared', moment: { step: 'host', state: 'started', afterMs: 60 } },
+  {
+    name: 'the host is being prepared',
+    moment: { step: 'host', state: 'started', until: journalSays('"kind":"netfilter"') },
+  },
   { name: 'the kubelet was just started', moment: { step: 'kubelet', state: 'done' } },
-  { name: 'static pods are being made', moment: { step: 'apiserver', state: 'started', afterMs: 1_000 } },
-  { name: 'the kubelet is being replaced', moment: { step: 'join', state: 'started', afterMs: 150 } },
-  { name: 'the smoke pod is being made', moment: { step: 'smoke', state: 'started', afterMs: 600 } },
-  { name: 'kubectl is being copied', moment: { step: 'handover', state: 'started', afterMs: 150 } },
+  { name: 'static pods are being made', moment: { step: 'apiserver', state: 'started', until: sandbox } },
+  {
+    name: 'the kubelet is being replaced',
+    moment: { step: 'join', state: 'started', until: containerIsGone('name=hyperup-kubelet-standalone') },
+  },
+  {
+    name: 'the smoke pod is being made',
+    moment: { step: 'controllers', state: 'started', until: containerIsThere('name=k8s_POD_hyperup-smoke-') },
+  },
+  {
+    name: 'kubectl is being copied',
+    moment: { step: 'handover', state: 'started', until: journalSays('"name":"hyperup-kubectl-') },
+  },
 ];
 
 t.test('kill -9 of an install', { timeout: 900_000 }, async (t) => {
@@ -63,18 +78,22 @@ t.test('kill -9 of an install', { timeout: 900_000 }, async (t) => {
 
   await t.test('an install goes on after two of them', async (t) => {
     const args = ['--kubeconfig', scene.kubeconfig];
-    await interruptedInstall({ step: 'apiserver', state: 'started', afterMs: 500 }, 'SIGKILL', args, scene.bare);
-    await interruptedInstall({ step: 'controllers', state: 'started', afterMs: 300 }, 'SIGKILL', args, scene.bare);
+    await interruptedInstall({ step: 'apiserver', state: 'started', until: sandbox }, 'SIGKILL', args, scene.bare);
+    const scheduler = containerIsThere('label=io.kubernetes.container.name=kube-scheduler');
+    await interruptedInstall({ step: 'controllers', state: 'started', until: scheduler }, 'SIGKILL', args, scene.bare);
     const installed = await installCluster(args, scene.bare);
     t.equal(installed.changed, true);
     allUp(t, installed.status);
   });
 
   await t.test('an uninstall that is killed is finished by the next', async (t) => {
-    const undoing: Moment = { step: 'undo', state: 'started', afterMs: 2_000 };
-    const killed = await interruptedAt(undoing, 'SIGKILL', ['uninstall', '--yes'], scene.bare);
-    t.equal(killed.exitCode, 137, 'it was killed');
-    t.equal(await exists(join(stateDir, 'journal.jsonl')), true, 'its journal is there');
+    // The newest changes go first, files; the kubelet's container and the pods come near the end.
+    for (const until of [journalSays('{"undone":'), containerIsGone('name=hyperup-kubelet')]) {
+      const undoing: Moment = { step: 'undo', state: 'started', until };
+      const killed = await interruptedAt(undoing, 'SIGKILL', ['uninstall', '--yes'], scene.bare);
+      t.equal(killed.exitCode, 137, 'it was killed');
+      t.equal(await exists(join(stateDir, 'journal.jsonl')), true, 'its journal is there');
+    }
     await removeCluster();
     await everythingIsBack(t, scene);
   });
