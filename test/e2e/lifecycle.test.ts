@@ -19,7 +19,7 @@ import {
 } from './support/cluster.js';
 import { kubectlOutput, listPods, makeKubectl, makeStartKubectl } from './support/kubectl.js';
 import { pathWithout } from './support/path-without.js';
-import { outputOf, type ProgramOptions } from './support/program.js';
+import { outputOf, type ProgramOptions, runProgram } from './support/program.js';
 import { ensureTestImages } from './support/test-images.js';
 import { runWorkloads } from './workloads.js';
 
@@ -94,6 +94,8 @@ async function nodeIsReady(t: Test, cluster: Cluster): Promise<void> {
   for (const { name, phase, ready, restarts } of pods) {
     t.match({ phase, ready, restarts }, { phase: 'Running', ready: true, restarts: 0 }, name);
   }
+  const said = await runProgram('docker', ['logs', 'hyperup-kubelet']);
+  t.notMatch(said.stdout + said.stderr, /Failed creating a mirror pod/, 'none was refused its API object at first');
   const bound = await kubectlOutput(kubectl, ['get', 'componentstatuses', '-o', 'name']);
   t.match(bound, /etcd-0/, 'the API server knows its store');
 }

@@ -56,12 +56,14 @@ export const waitApiServerStep: Step<InstallContext> = {
     await waitAll(context, io, ['etcd'], { intervalMs: eagerMs });
     const prepared = prepareMember(context);
     try {
-      await waitAll(context, io, ['kube-apiserver'], { check: checkAnswers, intervalMs: eagerMs });
+      await Promise.all([
+        waitAll(context, io, ['kube-apiserver'], { check: checkAnswers, intervalMs: eagerMs }),
+        prepared,
+      ]);
     } finally {
       // A container that is still being made would escape a rollback.
       await Promise.allSettled([prepared]);
     }
-    await prepared;
     // The kubelet that joins finds them at its start.
     await writeStaticPods(context, dependents);
     context.slots.kube = adminClient(context.options.cluster, await readIdentities(context.options.cluster));
