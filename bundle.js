@@ -2,12 +2,9 @@
 // second before anything is done. The library (dist/index.js) stays as tsc compiled it.
 import { build } from 'esbuild';
 
-await build({
-  entryPoints: ['src/cli/main.ts'],
+const common = {
   outdir: 'dist/cli',
   bundle: true,
-  // A chunk a lazy import: a verb loads what it needs.
-  splitting: true,
   platform: 'node',
   target: 'node20',
   format: 'esm',
@@ -28,4 +25,9 @@ await build({
       'const __dirname = bundleDirname(__filename);',
     ].join('\n'),
   },
-});
+};
+
+// A chunk a lazy import: a verb loads what it needs.
+await build({ ...common, entryPoints: ['src/cli/main.ts'], splitting: true });
+// The kubelet's image holds this one file.
+await build({ ...common, entryPoints: ['src/cli/kubelet.ts'], splitting: false, minifySyntax: true, sourcemap: false });

@@ -112,6 +112,16 @@ export function buildProgram(options: ProgramOptions): Command {
   );
   verb(
     program,
+    'kubelet',
+    'run the built-in kubelet in the foreground (--help lists its flags)',
+    async () => (await import('./actions/kubelet.js')).kubeletAction,
+    {
+      arguments: [new Argument('[flags...]', "the kubelet's own flags")],
+      passThrough: true,
+    },
+  );
+  verb(
+    program,
     'completion',
     'print a completion script',
     async () => (await import('./actions/completion.js')).completionAction(program),
@@ -137,6 +147,8 @@ interface VerbDetails {
   readonly arguments?: readonly Argument[];
   readonly options?: readonly Option[];
   readonly examples?: readonly string[];
+  /** Flags that the program itself doesn't know are handed on, help included. */
+  readonly passThrough?: boolean;
 }
 
 type AddVerb = (
@@ -152,6 +164,7 @@ function verbMaker(execute: Execute): AddVerb {
     const command = parent.command(name).description(summary);
     for (const argument of details.arguments ?? []) command.addArgument(argument);
     for (const option of details.options ?? []) command.addOption(option);
+    if (details.passThrough) command.allowUnknownOption().helpOption(false);
     if (details.examples !== undefined) command.addHelpText('after', examples(details.examples));
     const verb = parent.parent === null ? name : `${parent.name()} ${name}`;
     command.action(async () => {

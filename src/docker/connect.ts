@@ -3,9 +3,11 @@ import { errnoOf, HyperupError, isHyperupError, messageOf, throwIfAborted } from
 import { chooseApiVersion } from './api-version.js';
 import { makeContainerEngine } from './container-engine.js';
 import { type EngineCandidate, type EngineEnvironment, engineCandidates } from './endpoint.js';
-import { savePlatform, toEngineInfo, type WireInfo } from './engine-info.js';
+import { type EngineFacts, savePlatform, toEngineInfo, type WireInfo } from './engine-info.js';
 import { makeImageEngine } from './image-engine.js';
-import { makeTransport, type Transport } from './transport.js';
+import { makeRuntimeEngine } from './runtime-engine.js';
+import type { RuntimeEngine } from './runtime-types.js';
+import { makeTransport, type Transport, type TransportOptions } from './transport.js';
 import type { Engine } from './types.js';
 
 export interface ConnectOptions {
@@ -46,13 +48,40 @@ const connectMs = 10_000;
  * The caller closes the engine. Errors: `EngineUnreachable` naming every endpoint that was tried and why it failed;
  * `EngineFailed` for an engine older than 20.10; `InvalidConfig` for a DOCKER_API_VERSION it doesn't have; `Aborted`.
  */
-export async function connectEngine(options: ConnectOptions): Promise<Engine> {
+export function connectEngine(options: ConnectOptions): Promise<Engine> {
+  return connectFirst(options, {}, makeEngine);
+}
+
+/**
+ * The same search and the same pinned version, for a kubelet: connections are kept between calls. The caller closes the
+ * engine. Errors as `connectEngine`.
+ */
+export function connectRuntimeEngine(options: ConnectOptions): Promise<RuntimeEngine> {
+  return connectFirst(options, { keepAlive: true }, ({ pinned, facts, close }) =>
+    makeRuntimeEngine(pinned, { apiVersion: facts.apiVersion, engineVersion: facts.version, close }),
+  );
+}
+
+/** An endpoint that answered, its version pinned. */
+interface Connected {
+  readonly pinned: Transport;
+  readonly facts: EngineFacts;
+  /** As the engine names its processor. */
+  readonly architecture: string;
+  close(): void;
+}
+
+async function connectFirst<T>(
+  options: ConnectOptions,
+  transportOptions: TransportOptions,
+  make: (connected: Connected) => T,
+): Promise<T> {
   const tried: FailedEndpoint[] = [];
   const errnos: (string | undefined)[] = [];
   for (const candidate of await engineCandidates(options.host, options.env)) {
     throwIfAborted(options.signal, 'connect to the Docker Engine');
     try {
-      return await connectCandidate(candidate, options);
+      return make(await connectCandidate(candidate, options, transportOptions));
     } catch (error) {
       if (!isHyperupError(error, 'EngineUnreachable')) throw error;
       const cause = error instanceof Error ? (error.cause ?? error) : error;
@@ -67,13 +96,17 @@ export async function connectEngine(options: ConnectOptions): Promise<Engine> {
   });
 }
 
-async function connectCandidate(candidate: EngineCandidate, options: ConnectOptions): Promise<Engine> {
+async function connectCandidate(
+  candidate: EngineCandidate,
+  options: ConnectOptions,
+  transportOptions: TransportOptions,
+): Promise<Connected> {
   const { address, connection } = candidate;
   if (!connection) throw new HyperupError('EngineUnreachable', candidate.fault ?? 'no address');
-  const transport = makeTransport(address, connection, options.clock ?? systemClock);
+  const transport = makeTransport(address, connection, options.clock ?? systemClock, transportOptions);
   try {
     const version = await askVersion(transport, options.timeoutMs ?? connectMs, options.signal);
-    return makeEngine(transport, version, options.env.DOCKER_API_VERSION);
+    return pin(transport, version, options.env.DOCKER_API_VERSION);
   } catch (error) {
     transport.close();
     throw error;
@@ -97,33 +130,40 @@ async function askVersion(
   throw new HyperupError('EngineUnreachable', `${transport.endpoint} answers, but not as a Docker Engine`);
 }
 
-function makeEngine(transport: Transport, version: WireVersion, wanted: string | undefined): Engine {
+function pin(transport: Transport, version: WireVersion, wanted: string | undefined): Connected {
   const max = version.ApiVersion ?? '0';
   const offered = { engine: version.Version ?? 'of unknown version', max, min: version.MinAPIVersion ?? max };
   const apiVersion = chooseApiVersion(offered, wanted);
-  const pinned = transport.pinned(apiVersion);
-  const facts = {
-    endpoint: transport.endpoint,
-    version: version.Version ?? '',
-    apiVersion,
-    minApiVersion: offered.min,
-    maxApiVersion: offered.max,
+  return {
+    pinned: transport.pinned(apiVersion),
+    facts: {
+      endpoint: transport.endpoint,
+      version: version.Version ?? '',
+      apiVersion,
+      minApiVersion: offered.min,
+      maxApiVersion: offered.max,
+    },
+    architecture: version.Arch ?? '',
+    close: () => transport.close(),
   };
+}
+
+function makeEngine({ pinned, facts, architecture, close }: Connected): Engine {
   const readInfo = async () => {
     const { body } = await pinned.call({ action: 'ask the engine for its facts', method: 'GET', path: '/info' });
     return body as WireInfo;
   };
   return {
     ...makeImageEngine(pinned, {
-      apiVersion,
-      platform: async () => savePlatform(await readInfo(), version.Arch ?? ''),
+      apiVersion: facts.apiVersion,
+      platform: async () => savePlatform(await readInfo(), architecture),
     }),
     ...makeContainerEngine(pinned),
     info: async () => toEngineInfo(facts, await readInfo()),
     ping: async () => {
       await pinned.call({ action: 'ping the engine', method: 'GET', path: '/_ping' });
     },
-    close: () => transport.close(),
+    close,
   };
 }
 

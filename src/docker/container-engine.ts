@@ -15,7 +15,7 @@ import { shortCallMs, type Transport } from './transport.js';
 import type { ContainerDetails, ContainerEngine } from './types.js';
 
 /** Time limit of calls that unmount, kill or unpack before they answer. */
-const slowCallMs = 120_000;
+export const slowCallMs = 120_000;
 
 /** The container half of an engine. */
 export function makeContainerEngine(transport: Transport): ContainerEngine {

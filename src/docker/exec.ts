@@ -69,7 +69,13 @@ async function readOutput(transport: Transport, action: string, path: string, si
   };
 }
 
-function readExitCode(transport: Transport, action: string, path: string, signal: AbortSignal): Promise<number> {
+/** The exit code of the exec at `/exec/<id>`, asked for until the engine has noted it; `Timeout` after 10 s. */
+export function readExitCode(
+  transport: Transport,
+  action: string,
+  path: string,
+  signal?: AbortSignal,
+): Promise<number> {
   return pollUntil(
     `${action}: its exit code`,
     async () => {
@@ -77,6 +83,6 @@ function readExitCode(transport: Transport, action: string, path: string, signal
       const { Running: running, ExitCode: exitCode } = body as { Running: boolean; ExitCode: number | null };
       return running || exitCode === null ? undefined : exitCode;
     },
-    { clock: transport.clock, timeoutMs: exitNotedMs, intervalMs: 20, signal },
+    { clock: transport.clock, timeoutMs: exitNotedMs, intervalMs: 20, ...(signal ? { signal } : {}) },
   );
 }

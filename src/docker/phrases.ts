@@ -156,3 +156,8 @@ export const enginePhrases: readonly EnginePhrase[] = [
 export function findPhrase(text: string, scope: EnginePhrase['scope']): EnginePhrase | undefined {
   return enginePhrases.find((phrase) => (phrase.scope === 'any' || scope === 'registry') && phrase.pattern.test(text));
 }
+
+/** The id of the container that has the name which another was to get, where the engine's text tells it. */
+export function findNameHolder(text: string): string | undefined {
+  return /container name .* is already in use by container "([0-9a-f]+)"/i.exec(text)?.[1];
+}

@@ -1,14 +1,17 @@
 import { Agent as HttpAgent, IncomingMessage } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
+import type { Socket } from 'node:net';
 import { finished, type Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
+import { inspect } from 'node:util';
 import Dockerode from 'dockerode';
 import type { Clock } from '../base/clock.js';
 import { HyperupError, messageOf } from '../base/errors.js';
 import { withDeadline } from './deadline.js';
 import type { Connection } from './endpoint.js';
-import { answerError, transportError } from './errors.js';
+import { answerError, isConnectionFault, transportError } from './errors.js';
 import type { EnginePhrase } from './phrases.js';
+import { dialUpgrade } from './upgrade.js';
 
 /** Time limit of calls that the engine answers at once, milliseconds. */
 export const shortCallMs = 30_000;
@@ -43,6 +46,11 @@ export interface Transport {
   call(request: EngineRequest): Promise<EngineAnswer>;
   /** A call whose answer is a stream. Its own errors are raw: see `streamError`. */
   open(request: EngineRequest): Promise<IncomingMessage>;
+  /**
+   * A `POST` that turns into a raw two-way connection, the caller's to end. The time limit of 30 s covers the wait for
+   * it alone. Its own errors are raw: see `streamError`; it has a listener for them, so that they never go unheard.
+   */
+  upgrade(request: Omit<EngineRequest, 'method' | 'upload'>): Promise<Socket>;
   /** The same connection with every path under `/v<version>`. */
   pinned(version: string): Transport;
   /** Ends whatever is under way. */
@@ -54,16 +62,35 @@ const everyStatus: Readonly<Record<number, boolean>> = Object.fromEntries(
   Array.from({ length: 500 }, (_, index) => [100 + index, true]),
 );
 
+export interface TransportOptions {
+  /**
+   * Keeps idle connections for the next call, for callers that call many times a second. A `GET` that meets a
+   * connection whose engine was restarted meanwhile is sent again; anything else fails with `EngineUnreachable`.
+   */
+  readonly keepAlive?: boolean | undefined;
+}
+
+/** Idle connections that are kept; more come and go with the calls. */
+const idleConnections = 8;
+
 /**
- * Opens nothing yet: connections are made by the calls, one each, so that an engine that was restarted in between
- * is never met by a stale one. Dockerode's own methods aren't used: several ignore an abort signal, never settle when
- * the engine dies in the middle of an answer, or parse log text as JSON.
+ * Opens nothing yet: connections are made by the calls, one each unless `keepAlive` is set, so that an engine that was
+ * restarted in between is never met by a stale one. Dockerode's own methods aren't used: several ignore an abort
+ * signal, never settle when the engine dies in the middle of an answer, or parse log text as JSON.
  */
-export function makeTransport(endpoint: string, connection: Connection, clock: Clock): Transport {
+export function makeTransport(
+  endpoint: string,
+  connection: Connection,
+  clock: Clock,
+  { keepAlive = false }: TransportOptions = {},
+): Transport {
   const agent =
     connection.kind === 'tls'
-      ? new HttpsAgent({ keepAlive: false, rejectUnauthorized: connection.verify })
-      : new HttpAgent({ keepAlive: false });
+      ? new HttpsAgent({ keepAlive, maxFreeSockets: idleConnections, rejectUnauthorized: connection.verify })
+      : new HttpAgent({ keepAlive, maxFreeSockets: idleConnections });
+  // For every request docker-modem renders its options in depth, for a debug line that nobody sees: with the
+  // connections of 20 streams in the agent that costs 20 ms of CPU a call.
+  Object.assign(agent, { [inspect.custom]: () => 'Agent' });
   // Every key is given, since docker-modem fills the absent ones from DOCKER_HOST and its like.
   const options = {
     socketPath: undefined,
@@ -79,7 +106,34 @@ export function makeTransport(endpoint: string, connection: Connection, clock: C
     ...modemAddress(connection),
   };
   const { modem } = makeDockerode(options as Dockerode.DockerOptions);
-  return transportOver(modem, endpoint, '', clock, () => agent.destroy());
+  const raw = new Set<Socket>();
+  const wire: Wire = {
+    connection,
+    raw,
+    dial: async (prefix, request, signal) => {
+      try {
+        return await dial(modem, prefix, request, signal);
+      } catch (error) {
+        if (!keepAlive || request.method !== 'GET' || signal.aborted || !isConnectionFault(error)) throw error;
+        for (const sockets of Object.values(agent.freeSockets)) for (const socket of sockets ?? []) socket.destroy();
+        return dial(modem, prefix, request, signal);
+      }
+    },
+    close: () => {
+      agent.destroy();
+      for (const socket of raw) socket.destroy();
+    },
+  };
+  return transportOver(wire, endpoint, '', clock);
+}
+
+/** What lies below one endpoint's transports, whatever their version. */
+interface Wire {
+  readonly connection: Connection;
+  /** Upgraded connections, which no agent knows any more. */
+  readonly raw: Set<Socket>;
+  dial(prefix: string, request: EngineRequest, signal: AbortSignal): Promise<IncomingMessage>;
+  close(): void;
 }
 
 function makeDockerode(options: Dockerode.DockerOptions): Dockerode {
@@ -101,24 +155,16 @@ function modemAddress(connection: Connection) {
   return { protocol: 'https', host, port, ca: connection.ca, cert: connection.cert, key: connection.key };
 }
 
-function transportOver(
-  modem: Dockerode['modem'],
-  endpoint: string,
-  prefix: string,
-  clock: Clock,
-  close: () => void,
-): Transport {
+function transportOver(wire: Wire, endpoint: string, prefix: string, clock: Clock): Transport {
   const send = async (request: EngineRequest, signal: AbortSignal): Promise<IncomingMessage> => {
     let response: IncomingMessage;
     try {
-      response = await dial(modem, prefix, request, signal);
+      response = await wire.dial(prefix, request, signal);
     } catch (error) {
       throw transportError(request.action, endpoint, error);
     }
-    const status = response.statusCode ?? 0;
-    if (status < 400) return response;
-    const message = await text(response).catch(() => '');
-    throw answerError(request.action, status, engineMessage(message), request.scope);
+    if ((response.statusCode ?? 0) < 400) return response;
+    throw await refusal(request, response);
   };
   return {
     endpoint,
@@ -144,12 +190,39 @@ function transportOver(
       if (request.signal?.aborted) onAbort();
       return response;
     },
-    pinned: (version) => transportOver(modem, endpoint, `/v${version}`, clock, close),
-    close,
+    upgrade: (request) =>
+      withDeadline(request.action, limits(clock, request), async (signal) => {
+        const path = `${prefix}${request.path}?${queryString(request.query)}`;
+        const answer = await dialUpgrade(wire.connection, path, request.body, signal).catch((error: unknown) => {
+          throw transportError(request.action, endpoint, error);
+        });
+        if (answer.kind === 'refused') throw await refusal(request, answer.response);
+        const { socket } = answer;
+        // The race is lost: nobody would ever end this connection.
+        if (signal.aborted) socket.destroy();
+        wire.raw.add(socket);
+        socket.once('close', () => wire.raw.delete(socket));
+        return socket;
+      }),
+    pinned: (version) => transportOver(wire, endpoint, `/v${version}`, clock),
+    close: wire.close,
   };
 }
 
-function limits(clock: Clock, request: EngineRequest) {
+/** The engine's own words on why not, also where it should have upgraded and did not. */
+async function refusal(request: Pick<EngineRequest, 'action' | 'scope'>, response: IncomingMessage) {
+  const status = response.statusCode ?? 0;
+  if (status < 400) {
+    response.destroy();
+    return new HyperupError('EngineFailed', `${request.action}: HTTP ${status}, want an upgraded connection`, {
+      hint: 'Something between here and the engine does not let raw connections through: connect to its own socket.',
+    });
+  }
+  const message = await text(response).catch(() => '');
+  return answerError(request.action, status, engineMessage(message), request.scope);
+}
+
+function limits(clock: Clock, request: Pick<EngineRequest, 'timeoutMs' | 'signal'>) {
   return {
     clock,
     timeoutMs: request.timeoutMs === null ? undefined : (request.timeoutMs ?? shortCallMs),

@@ -57,6 +57,8 @@ async function fingerprintOf(folder: string): Promise<string> {
   const files = entries
     .filter((entry) => entry.isFile() && !entry.name.endsWith('.md'))
     .map((entry) => join(entry.parentPath, entry.name))
+    // The kubelet's image is made of this machine's files, not in the build root.
+    .filter((file) => !relative(folder, file).startsWith('kubelet/'))
     .sort();
   for (const file of files) {
     const data = await readFile(file);

@@ -15,7 +15,7 @@ export interface EventRecorderOptions {
 }
 
 export interface EventRecorder {
-  /** Returns at once; the event is sent in order, behind those before it. Never throws: an event is not worth a failure. */
+  /** Returns at once; one object's events are sent in order. Never throws: an event is not worth a failure. */
   record(object: V1ObjectReference, type: 'Normal' | 'Warning', reason: string, message: string): void;
   /** Resolves when all that was recorded is sent or given up. */
   flush(): Promise<void>;
@@ -24,18 +24,44 @@ export interface EventRecorder {
 /** How many distinct events are remembered for counting, and how many may wait to be sent (client-go has 4096 and 1000). */
 const rememberedEvents = 4096;
 const waitingEvents = 1000;
+/** How many are sent at once: many pods start together, and a slow server must not make their events minutes late. */
+const parallelCalls = 4;
 
 /**
  * Sends core/v1 events as the kubelet does (client-go v0.20 `tools/record`): the same event again raises `count` of the
- * first one, and one object's flood is cut to 25 events and then one every five minutes.
+ * first one, and one object's flood is cut to 25 events and then one every five minutes. Events of different objects
+ * don't wait for each other.
  */
 export function createEventRecorder(options: EventRecorderOptions): EventRecorder {
   const { client, clock, source, logger = silentLogger } = options;
   const known = new Map<string, V1Event>();
   const allows = createSpamFilter(clock);
+  /** Events yet to be sent, by object, in the order of their objects' first one. */
+  const queues = new Map<string, { readonly event: V1Event; readonly key: string }[]>();
+  const sending = new Map<string, Promise<void>>();
   let waiting = 0;
-  let tail = Promise.resolve();
   let serial = 0;
+
+  function pump(): void {
+    for (const [name, queue] of queues) {
+      if (sending.size >= parallelCalls) return;
+      if (sending.has(name)) continue;
+      const next = queue.shift();
+      if (queue.length === 0) queues.delete(name);
+      if (next === undefined) continue;
+      const call = send(next.event, next.key)
+        .catch((error) => {
+          const { reason, involvedObject } = next.event;
+          logger.debug('Event not sent', { reason, object: involvedObject.name, err: messageOf(error) });
+        })
+        .then(() => {
+          sending.delete(name);
+          waiting -= 1;
+          pump();
+        });
+      sending.set(name, call);
+    }
+  }
 
   async function send(event: V1Event, key: string): Promise<void> {
     const earlier = known.get(key);
@@ -90,16 +116,14 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
         count: 1,
       };
       waiting += 1;
-      tail = tail.then(async () => {
-        try {
-          await send(event, JSON.stringify([target, type, reason, message]));
-        } catch (error) {
-          logger.debug('Event not sent', { reason, object: object.name, err: messageOf(error) });
-        } finally {
-          waiting -= 1;
-        }
-      });
+      const name = `${object.kind}/${object.namespace ?? ''}/${object.name}/${object.uid ?? ''}`;
+      const queue = queues.get(name) ?? [];
+      queue.push({ event, key: JSON.stringify([target, type, reason, message]) });
+      queues.set(name, queue);
+      pump();
     },
-    flush: () => tail,
+    async flush() {
+      while (sending.size > 0) await Promise.race(sending.values());
+    },
   };
 }

@@ -278,6 +278,9 @@ export interface KubeletIdentity {
   /** `/var/lib/kubelet`, as the kubelet and the host both see it. */
   readonly rootDir: string;
   readonly podLogDir: string;
-  /** Where the host's own root folder is seen from here: empty in the foreground, `/proc/1/root` in a container. */
+  /**
+   * Where the host's own root folder is seen from here: empty in the foreground, `/proc/<pid>/root` of
+   * a process of the host's in a container.
+   */
   readonly hostRoot: string;
 }

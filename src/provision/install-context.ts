@@ -6,6 +6,7 @@ import type { Engine, EngineInfo } from '../docker/types.js';
 import type { Journal } from '../host/journal.js';
 import type { KubeClient } from '../kube/kube-client-types.js';
 import type { ObtainedImage } from '../mirror/outcome.js';
+import type { BuiltinKubelet } from '../nodeagent/builtin-kubelet.js';
 import type { ContainerNodeAgent } from '../nodeagent/container-node-agent.js';
 import type { NodeAgentInputs } from '../nodeagent/inputs.js';
 import type { PkiBundle } from '../pki/ensure-pki.js';
@@ -27,6 +28,8 @@ export interface InstallSlots {
   manifests: Manifests;
   controlPlane: ControlPlaneInputs;
   nodeAgentInputs: NodeAgentInputs;
+  /** Set where the built-in kubelet runs the node. */
+  builtin: BuiltinKubelet;
   /** The kubelet that runs now. */
   nodeAgent: ContainerNodeAgent;
   /** The one that brings the control plane up, until the node's own takes over. */
@@ -50,7 +53,7 @@ export interface InstallContext {
 }
 
 /** What an earlier step left. Throws `Internal` where the steps are in the wrong order. */
-export function slot<K extends keyof InstallSlots>(context: InstallContext, name: K): InstallSlots[K] {
+export function slot<K extends keyof InstallSlots>(context: Pick<InstallContext, 'slots'>, name: K): InstallSlots[K] {
   const value = context.slots[name];
   if (value === undefined) throw new HyperupError('Internal', `install: step order: ${name} is not there yet`);
   return value as InstallSlots[K];

@@ -52,7 +52,6 @@ export function install(options: InstallOptions, run: RunContext = {}): Operatio
   return startOperation(async (emit, signal) => {
     const runtime = makeRuntime(run, emit, signal);
     const startedMs = runtime.clock.monotonicMs();
-    assertKubelet(options);
     const record = await readRecord(options.cluster.paths.stateDir);
     const unchanged = await findHealthy(options, record, runtime);
     const elapsed = () => Math.round(runtime.clock.monotonicMs() - startedMs);
@@ -95,13 +94,6 @@ export function install(options: InstallOptions, run: RunContext = {}): Operatio
 /** The status was read while the record still said `installing`. */
 function asInstalled(status: ClusterStatus): ClusterStatus {
   return { ...status, installed: true, healthy: status.components.every(({ state }) => state === 'up') };
-}
-
-function assertKubelet({ cluster }: InstallOptions): void {
-  if (cluster.kubelet !== 'builtin') return;
-  throw new HyperupError('Usage', 'install --kubelet builtin: this version of hyperup has no built-in kubelet yet', {
-    hint: 'Leave --kubelet out, or say hyperkube.',
-  });
 }
 
 /** The cluster that is there already, if it is healthy and of these very options. */

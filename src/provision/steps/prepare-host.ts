@@ -17,7 +17,7 @@ export function makeRecord(context: InstallContext, state: ClusterRecord['state'
     state,
     hyperupVersion: runtime.packageVersion,
     installedAt: new Date(runtime.clock.now()).toISOString(),
-    kubelet: 'hyperkube',
+    kubelet: options.cluster.kubelet === 'builtin' ? 'builtin' : 'hyperkube',
     podCidr: options.cluster.podCidr ?? bridgeCidr(),
     kubeconfigPath: options.kubeconfigPath,
     kubectl: slots.kubectl,

@@ -3,12 +3,13 @@ import { HyperupError, isHyperupError } from '../../base/errors.js';
 import { waitFor } from '../../base/wait.js';
 import { plannedNode } from '../../controlplane/node-object.js';
 import { nodeCriticalPriorityClass } from '../../controlplane/priority-class.js';
-import { managedLabel } from '../../docker/types.js';
+import { type ContainerSpec, managedLabel } from '../../docker/types.js';
 import { ensureDirectory, writeHostFile } from '../../host/changes.js';
 import { isSameChange } from '../../host/journal-format.js';
 import { probeHealth } from '../../kube/http-health.js';
 import type { KubeObject } from '../../kube/objects.js';
 import { type ResourceRef, resources } from '../../kube/resource-ref.js';
+import { builtinKubeletContainer } from '../../nodeagent/builtin-kubelet.js';
 import { type ContainerNodeAgent, createContainerNodeAgent } from '../../nodeagent/container-node-agent.js';
 import type { KubeletMode } from '../../nodeagent/kubelet-configuration.js';
 import { clusterLabel, kubeletContainer } from '../../nodeagent/kubelet-container.js';
@@ -17,13 +18,19 @@ import { clusterInputs } from '../cluster-inputs.js';
 import { checkHealth } from '../component-health.js';
 import { readIdentities } from '../identities.js';
 import { type InstallContext, slot } from '../install-context.js';
+import { obtainBuiltinKubelet } from '../obtain-builtin-kubelet.js';
 import type { Step } from '../step.js';
+
+function kubeletSpec({ slots }: InstallContext, mode: KubeletMode): ContainerSpec {
+  const inputs = slot({ slots }, 'nodeAgentInputs');
+  return slots.builtin ? builtinKubeletContainer(inputs, slots.builtin) : kubeletContainer(inputs, mode);
+}
 
 function makeNodeAgent(context: InstallContext, mode: KubeletMode): ContainerNodeAgent {
   const { options, runtime } = context;
   return createContainerNodeAgent({
     engine: slot(context, 'engine'),
-    spec: kubeletContainer(slot(context, 'nodeAgentInputs'), mode),
+    spec: kubeletSpec(context, mode),
     clock: runtime.clock,
     checkHealth: async (signal) => {
       const url = `http://127.0.0.1:${options.cluster.ports.kubeletHealth}/healthz`;
@@ -77,7 +84,9 @@ export const startKubeletStep: Step<InstallContext> = {
       const file = kubeletConfigFile(inputs.nodeAgent, mode);
       await writeHostFile(journal, file.path, file.data, file.mode);
     }
-    const member = await apiServerRuns(context);
+    if (options.cluster.kubelet === 'builtin') slots.builtin = await obtainBuiltinKubelet(context);
+    // The built-in one waits for the API server by itself, and loses no time over it.
+    const member = slots.builtin !== undefined || (await apiServerRuns(context));
     const agent = await journaledAgent(context, member ? 'member' : 'standalone');
     slots.nodeAgent = agent;
     await agent.start();

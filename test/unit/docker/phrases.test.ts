@@ -1,6 +1,6 @@
 import t from 'tap';
 import type { ErrorCode } from '../../../src/base/errors.js';
-import { enginePhrases, findPhrase } from '../../../src/docker/phrases.js';
+import { enginePhrases, findNameHolder, findPhrase } from '../../../src/docker/phrases.js';
 
 /** Texts as engines and registries have really said them. At least one for each phrase. */
 const cases: readonly {
@@ -180,4 +180,11 @@ t.test('every phrase has a case, and those that a user can act on have a hint', 
 t.test("a registry's phrases mean nothing where no registry is spoken to", async (test) => {
   test.equal(findPhrase('dial tcp 127.0.0.1:9: connect: connection refused', 'any'), undefined);
   test.equal(findPhrase('something never heard before', 'registry'), undefined);
+});
+
+t.test('who has a name that is taken', async (test) => {
+  const text =
+    'create container a: Conflict. The container name "/a" is already in use by container "0c1d2e3f". You have to remove (or rename) that container to be able to reuse that name.';
+  test.equal(findNameHolder(text), '0c1d2e3f');
+  test.equal(findNameHolder('Bind for 0.0.0.0:80 failed: port is already allocated'), undefined);
 });

@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Test } from 'tap';
 import type { Clock } from '../../../src/base/clock.js';
-import { connectEngine } from '../../../src/docker/connect.js';
+import { connectEngine, connectRuntimeEngine } from '../../../src/docker/connect.js';
+import type { RuntimeEngine } from '../../../src/docker/runtime-types.js';
 import type { Engine } from '../../../src/docker/types.js';
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => unknown;
@@ -19,6 +20,7 @@ export interface ScriptedEngine {
   /** Connections that are open. */
   readonly connections: () => Promise<number>;
   connect(clock?: Clock): Promise<Engine>;
+  connectRuntime(clock?: Clock): Promise<RuntimeEngine>;
 }
 
 export async function startScriptedEngine(test: Test): Promise<ScriptedEngine> {
@@ -56,6 +58,11 @@ export async function startScriptedEngine(test: Test): Promise<ScriptedEngine> {
     connections: () => new Promise((resolve) => server.getConnections((_, count) => resolve(count))),
     connect: async (clock) => {
       const engine = await connectEngine({ host, env: {}, clock });
+      test.teardown(() => engine.close());
+      return engine;
+    },
+    connectRuntime: async (clock) => {
+      const engine = await connectRuntimeEngine({ host, env: {}, clock });
       test.teardown(() => engine.close());
       return engine;
     },

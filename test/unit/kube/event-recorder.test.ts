@@ -20,7 +20,11 @@ async function scene(t: Test) {
     await client.close();
     await server.close();
   });
-  const events = async () => (await client.list(resources.events)).items;
+  /** As they were recorded: events of different objects are sent side by side. */
+  const events = async () => {
+    const serial = ({ metadata }: { metadata?: { name?: string } }) => metadata?.name?.split('.').at(-1) ?? '';
+    return [...(await client.list(resources.events)).items].sort((a, b) => (serial(a) < serial(b) ? -1 : 1));
+  };
   return { server, client, clock, recorder, events };
 }
 
@@ -98,4 +102,44 @@ t.test('a server that refuses costs the event and nothing else', async (t) => {
     (await events()).map(({ reason }) => reason),
     ['Sent'],
   );
+});
+
+t.test('a slow answer holds up its own object only', async (t) => {
+  const clock = makeManualClock();
+  const started: string[] = [];
+  const answers: (() => void)[] = [];
+  const recorder = createEventRecorder({
+    clock,
+    source: { component: 'kubelet' },
+    client: {
+      create: (_ref, event) =>
+        new Promise((resolve) => {
+          const { involvedObject, reason } = event as { involvedObject?: V1ObjectReference; reason?: string };
+          started.push(`${involvedObject?.name} ${reason}`);
+          answers.push(() => resolve(event));
+        }),
+      patch: () => Promise.reject(new Error('nothing is counted here')),
+    },
+  });
+  const about = (name: string): V1ObjectReference => ({ kind: 'Pod', namespace: 'shop', name, uid: name });
+  const turn = () => new Promise((resolve) => setImmediate(resolve));
+  for (const name of ['a', 'b', 'c', 'd', 'e']) {
+    recorder.record(about(name), 'Normal', 'One', 'x');
+    recorder.record({ ...about(name), fieldPath: 'spec.containers{c}' }, 'Normal', 'Two', 'x');
+  }
+  await turn();
+  t.strictSame(started.splice(0), ['a One', 'b One', 'c One', 'd One'], 'four at once, one an object');
+  answers[1]?.();
+  await turn();
+  t.equal(started.length, 1);
+  const flushed = recorder.flush();
+  let answered = 2;
+  answers[0]?.();
+  while (answered < 10) {
+    await turn();
+    answers[answered]?.();
+    answered += 1;
+  }
+  await flushed;
+  t.equal(answers.length, 10);
 });

@@ -1,0 +1,202 @@
+import { HyperupError, messageOf } from '../../base/errors.js';
+import type { V1Taint } from '../../kube/node-objects.js';
+import { parseDuration } from './duration.js';
+import { type ConfigurationValues, configurationFields, readValue } from './kubelet-configuration.js';
+import { type FlagValue, flagTable } from './kubelet-flags.js';
+import type { KubeletOptions } from './kubelet-options.js';
+
+export interface KubeletInputs {
+  /** By flag name without dashes. */
+  readonly flags: Readonly<Record<string, FlagValue>>;
+  readonly configuration: ConfigurationValues;
+  /** The file as it was read, for /configz. */
+  readonly parsed: Readonly<Record<string, unknown>>;
+  readonly host: {
+    readonly hostname: string;
+    /** IPv4 first. */
+    readonly defaultAddress: string | undefined;
+    /** Where the host's root folder is seen; empty where it is this process's own. */
+    readonly hostRoot: string;
+  };
+  /** The version to report where no flag says another. */
+  readonly defaultVersion: string;
+  readonly defaultPauseImage: string;
+}
+
+/** Flags over the file over upstream's defaults (v1.20 `pkg/kubelet/apis/config/v1beta1/defaults.go`). Throws `InvalidConfig`, `Usage`. */
+export function resolveKubeletOptions(inputs: KubeletInputs): KubeletOptions {
+  const values = withFlags(inputs);
+  const get = <T>(path: string, fallback: T): T => (values.has(path) ? (values.get(path) as T) : fallback);
+  const flag = (name: string): string | undefined => {
+    const value = inputs.flags[name];
+    return typeof value === 'string' && value !== '' ? value : undefined;
+  };
+  const nodeName = (flag('hostname-override') ?? inputs.host.hostname).trim().toLowerCase();
+  const nodeIps = flag('node-ip')?.split(',') ?? (inputs.host.defaultAddress ? [inputs.host.defaultAddress] : []);
+  if (nodeIps.length === 0) {
+    throw new HyperupError('InvalidConfig', 'find the address of the node: this host has none but loopback', {
+      hint: 'Name one with --node-ip.',
+    });
+  }
+  const rootDir = flag('root-dir') ?? '/var/lib/kubelet';
+  const standalone = flag('kubeconfig') === undefined && flag('bootstrap-kubeconfig') === undefined;
+  const clientCaFile = get<string | undefined>('authentication.x509.clientCAFile', undefined);
+  const healthPort = get<number>('healthzPort', 10_248);
+  const minTls = get<string>('tlsMinVersion', 'VersionTLS12');
+  return {
+    identity: {
+      nodeName,
+      nodeIps,
+      instance: flag('instance') ?? nodeName,
+      rootDir,
+      podLogDir: flag('pod-log-dir') ?? '/var/log/pods',
+      hostRoot: flag('host-root') ?? inputs.host.hostRoot,
+    },
+    kubeconfigPath: flag('kubeconfig'),
+    bootstrapKubeconfigPath: flag('bootstrap-kubeconfig'),
+    certDir: flag('cert-dir') ?? `${rootDir}/pki`,
+    rotateCertificates: get('rotateCertificates', false),
+    serverTlsBootstrap: get('serverTLSBootstrap', false),
+    engineHost: flag('docker-endpoint'),
+    pauseImage: flag('pod-infra-container-image') ?? inputs.defaultPauseImage,
+    kubeletVersion: flag('kubelet-version') ?? inputs.defaultVersion,
+    staticPods: staticPods(get<string | undefined>('staticPodPath', undefined), get('fileCheckFrequency', 20_000)),
+    server: {
+      enabled: get('enableServer', true),
+      address: get('address', '0.0.0.0'),
+      port: get('port', 10250),
+      readOnlyPort: get('readOnlyPort', 0),
+      certFile: get<string | undefined>('tlsCertFile', undefined),
+      keyFile: get<string | undefined>('tlsPrivateKeyFile', undefined),
+      minTlsVersion: minTls === 'VersionTLS13' ? 'TLSv1.3' : 'TLSv1.2',
+      clientCaFile,
+      anonymous: get('authentication.anonymous.enabled', false),
+      tokenReview: !standalone && get('authentication.webhook.enabled', true),
+      tokenCacheMs: get('authentication.webhook.cacheTTL', 120_000),
+      authorization: get<string>('authorization.mode', 'Webhook') === 'AlwaysAllow' ? 'AlwaysAllow' : 'Webhook',
+      allowCacheMs: get('authorization.webhook.cacheAuthorizedTTL', 300_000),
+      denyCacheMs: get('authorization.webhook.cacheUnauthorizedTTL', 30_000),
+      streamIdleMs: get('streamingConnectionIdleTimeout', 14_400_000),
+      debuggingHandlers: get('enableDebuggingHandlers', true),
+    },
+    health: healthPort === 0 ? undefined : { address: get('healthzBindAddress', '127.0.0.1'), port: healthPort },
+    dns: {
+      servers: get<readonly string[]>('clusterDNS', []),
+      domain: get('clusterDomain', 'cluster.local'),
+      resolvConf: get('resolvConf', '/etc/resolv.conf'),
+    },
+    node: {
+      register: get('registerNode', true),
+      schedulable: true,
+      labels: parsePairs(flag('node-labels') ?? '', 'node-labels'),
+      taints: flag('register-with-taints')?.split(',').map(parseTaint) ?? get('registerWithTaints', []),
+      statusUpdateMs: get('nodeStatusUpdateFrequency', 10_000),
+      statusReportMs: get('nodeStatusReportFrequency', 300_000),
+      leaseSeconds: get('nodeLeaseDurationSeconds', 40),
+      maxImages: get('nodeStatusMaxImages', 50),
+      podCidr: get<string | undefined>('podCIDR', undefined),
+    },
+    cgroups: {
+      perQos: get('cgroupsPerQOS', true),
+      root: get('cgroupRoot', ''),
+      driver: get<'cgroupfs' | 'systemd' | undefined>('cgroupDriver', undefined),
+    },
+    maxPods: get('maxPods', 110),
+    podPidsLimit: get('podPidsLimit', -1),
+    eviction: {
+      hard: get('evictionHard', {
+        'memory.available': '100Mi',
+        'nodefs.available': '10%',
+        'nodefs.inodesFree': '5%',
+        'imagefs.available': '15%',
+      }),
+      soft: get('evictionSoft', {}),
+      softGraceMs: mapValues(get<Record<string, string>>('evictionSoftGracePeriod', {}), parseDuration),
+      maxPodGraceSeconds: get('evictionMaxPodGracePeriod', 0),
+      pressureTransitionMs: get('evictionPressureTransitionPeriod', 300_000),
+      intervalMs: 10_000,
+    },
+    imageGc: {
+      highPercent: get('imageGCHighThresholdPercent', 85),
+      lowPercent: get('imageGCLowThresholdPercent', 80),
+      minAgeMs: get('imageMinimumGCAge', 120_000),
+    },
+    maxParallelImagePulls: get('serializeImagePulls', false) ? 1 : get('maxParallelImagePulls', 5),
+    containerLog: { maxSize: get('containerLogMaxSize', '10Mi'), maxFiles: get('containerLogMaxFiles', 5) },
+    reserved: {
+      ...get<Record<string, string>>('kubeReserved', {}),
+      ...get<Record<string, string>>('systemReserved', {}),
+    },
+    allowedUnsafeSysctls: get('allowedUnsafeSysctls', []),
+    seccompDefault: get('seccompDefault', false),
+    configuration: inputs.parsed,
+  };
+}
+
+function staticPods(path: string | undefined, scanMs: number): KubeletOptions['staticPods'] {
+  return path === undefined || path === '' ? undefined : { path, scanMs };
+}
+
+/** The file's values with those flags above them that are fields of it. */
+function withFlags(inputs: KubeletInputs): Map<string, unknown> {
+  const values = new Map(inputs.configuration);
+  for (const [name, text] of Object.entries(inputs.flags)) {
+    const path = flagTable[name]?.field;
+    if (path === undefined) continue;
+    const kind = configurationFields[path] ?? 'string';
+    const read = readValue(typeof text === 'string' ? fromText(text, kind, name) : text, kind);
+    if (read === undefined) throw new HyperupError('Usage', `read --${name}: got ${String(text)}, want ${kind}`);
+    values.set(path, read);
+  }
+  return values;
+}
+
+function fromText(text: string, kind: string, name: string): unknown {
+  if (kind === 'number') return text.trim() === '' ? undefined : Number(text);
+  if (kind === 'boolean')
+    return text === 'true' || text === '1' ? true : text === 'false' || text === '0' ? false : undefined;
+  if (kind === 'strings') return text === '' ? [] : text.split(',');
+  if (kind === 'stringMap') return name.startsWith('eviction') ? parseThresholds(text) : parsePairs(text, name);
+  return text;
+}
+
+/** `memory.available<100Mi,nodefs.available<10%`, as the eviction flags have it. */
+function parseThresholds(text: string): Record<string, string> {
+  return Object.fromEntries(
+    text.split(',').flatMap((part) => {
+      const [signal, value] = part.split(/[<=]/);
+      return signal && value ? [[signal.trim(), value.trim()]] : [];
+    }),
+  );
+}
+
+function parsePairs(text: string, name: string): Record<string, string> {
+  const pairs: Record<string, string> = {};
+  for (const part of text.split(',').filter((item) => item !== '')) {
+    const at = part.indexOf('=');
+    if (at <= 0) throw new HyperupError('Usage', `read --${name}: got ${part}, want name=value`);
+    pairs[part.slice(0, at)] = part.slice(at + 1);
+  }
+  return pairs;
+}
+
+/** `key=value:Effect` or `key:Effect`. */
+function parseTaint(text: string): V1Taint {
+  const match = /^([^=:]+)(?:=([^:]*))?:(NoSchedule|PreferNoSchedule|NoExecute)$/.exec(text);
+  if (!match) {
+    throw new HyperupError('Usage', `read --register-with-taints: got ${text}, want key=value:NoSchedule`);
+  }
+  return {
+    key: match[1] ?? '',
+    ...(match[2] === undefined || match[2] === '' ? {} : { value: match[2] }),
+    effect: match[3] as V1Taint['effect'],
+  };
+}
+
+function mapValues<T, U>(record: Readonly<Record<string, T>>, convert: (value: T) => U): Record<string, U> {
+  try {
+    return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, convert(value)]));
+  } catch (error) {
+    throw new HyperupError('InvalidConfig', `read the kubelet's configuration: ${messageOf(error)}`, { cause: error });
+  }
+}

@@ -1,0 +1,31 @@
+/** Words that the dictionary gives with their lengths before them, as 32 bits. */
+const words = [
+  'options,head,post,put,delete,trace,accept,accept-charset,accept-encoding,accept-language,accept-ranges',
+  'age,allow,authorization,cache-control,connection,content-base,content-encoding,content-language',
+  'content-length,content-location,content-md5,content-range,content-type,date,etag,expect,expires,from',
+  'host,if-match,if-modified-since,if-none-match,if-range,if-unmodified-since,last-modified,location',
+  'max-forwards,pragma,proxy-authenticate,proxy-authorization,range,referer,retry-after,server,te,trailer',
+  'transfer-encoding,upgrade,user-agent,vary,via,warning,www-authenticate,method,get,status,200 OK,version',
+  'HTTP/1.1,url,public,set-cookie,keep-alive,origin',
+].join(',');
+
+/** What follows them, without lengths. */
+const rest = [
+  '100101201202205206300302303304305306307402405406407408409410411412413414415416417502504505203 Non-Author',
+  'itative Information204 No Content301 Moved Permanently400 Bad Request401 Unauthorized403 Forbidden404 No',
+  't Found500 Internal Server Error501 Not Implemented503 Service UnavailableJan Feb Mar Apr May Jun Jul Au',
+  'g Sept Oct Nov Dec 00:00:00 Mon, Tue, Wed, Thu, Fri, Sat, Sun, GMTchunked,text/html,image/png,image/jpg,',
+  'image/gif,application/xml,application/xhtml+xml,text/plain,text/javascript,publicprivatemax-age=gzip,def',
+  'late,sdchcharset=utf-8charset=iso-8859-1,utf-,*,enq=0.',
+].join('');
+
+/** The 1423 bytes that both sides' compression starts from. Source: draft-mbelshe-httpbis-spdy-00 (SPDY/3), 2.6.10.1. */
+export function makeHeaderDictionary(): Buffer {
+  const parts: Buffer[] = [];
+  for (const word of words.split(',')) {
+    const length = Buffer.alloc(4);
+    length.writeUInt32BE(word.length);
+    parts.push(length, Buffer.from(word, 'latin1'));
+  }
+  return Buffer.concat([...parts, Buffer.from(rest, 'latin1')]);
+}

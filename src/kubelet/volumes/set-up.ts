@@ -1,0 +1,143 @@
+import { chmod, lchown, lstat, mkdir, rename, rm, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { errnoOf, HyperupError } from '../../base/errors.js';
+import type { V1Pod } from '../../kube/pod-objects.js';
+import { wholeValue } from '../pod/quantity.js';
+import type { KubeletIdentity } from '../types.js';
+import { ensureHostPath, refuseBacksteps } from './host-path.js';
+import { type Mounter, mountAt } from './mounter.js';
+import { setOwnership } from './ownership.js';
+import { resolveInRoot } from './resolve-in-root.js';
+import type { VolumeLayout } from './volume-layout.js';
+import type { VolumePlan } from './volume-plan.js';
+import { allContainers } from './volume-use.js';
+
+export interface SetUpOptions {
+  readonly identity: Pick<KubeletIdentity, 'hostRoot'>;
+  readonly layout: VolumeLayout;
+  readonly mounter: Mounter;
+}
+
+type PlanOf<K extends VolumePlan['kind']> = Extract<VolumePlan, { kind: K }>;
+
+/** The kinds that are set up once and then left alone. Idempotent, also after a restart of either. Throws HyperupErrors and system errors. */
+export async function setUpVolume(
+  pod: V1Pod,
+  plan: Exclude<VolumePlan, { kind: 'files' }>,
+  options: SetUpOptions,
+): Promise<void> {
+  switch (plan.kind) {
+    case 'emptyDir':
+      return plan.medium === '' ? setUpFolder(pod, plan) : setUpMemory(pod, plan, options);
+    case 'hostPath':
+      return ensureHostPath(options.identity.hostRoot, plan.path, plan.type);
+    case 'local':
+      return setUpLocal(pod, plan, options);
+    case 'nfs':
+      return setUpNfs(plan, options);
+  }
+}
+
+/** Made aside, so that a folder that is there is ready: a container may have changed its mode since. */
+async function setUpFolder(pod: V1Pod, { path }: PlanOf<'emptyDir'>): Promise<void> {
+  if (await isFolder(path)) return;
+  const aside = join(dirname(path), `.${path.slice(dirname(path).length + 1)}.new`);
+  await rm(aside, { recursive: true, force: true });
+  await mkdir(dirname(path), { recursive: true, mode: 0o750 });
+  await mkdir(aside);
+  const fsGroup = pod.spec?.securityContext?.fsGroup;
+  if (fsGroup !== undefined) await lchown(aside, 0, fsGroup);
+  await chmod(aside, fsGroup === undefined ? 0o777 : 0o2777);
+  await rename(aside, path);
+}
+
+async function setUpMemory(pod: V1Pod, plan: PlanOf<'emptyDir'>, { mounter }: SetUpOptions): Promise<void> {
+  const { path, medium, sizeLimit } = plan;
+  const huge = /^HugePages(?:-(.+))?$/.exec(medium);
+  if (medium !== 'Memory' && !huge) throw new HyperupError('InvalidConfig', `unknown storage medium "${medium}"`);
+  const fsType = huge ? 'hugetlbfs' : 'tmpfs';
+  if (mountAt(await mounter.mounts(), path)?.fsType === fsType) return;
+  const fsGroup = pod.spec?.securityContext?.fsGroup;
+  const options = fsGroup === undefined ? ['mode=0777'] : ['mode=2777', `gid=${fsGroup}`];
+  const size = sizeLimit === undefined ? 0 : wholeValue(sizeLimit);
+  if (huge) options.push(`pagesize=${pageSizeOf(pod, medium, huge[1])}`);
+  else if (size > 0) options.push(`size=${size}`);
+  await mkdir(path, { recursive: true, mode: 0o750 });
+  await mounter.mount({ source: huge ? 'nodev' : 'tmpfs', target: path, fsType, options });
+}
+
+function pageSizeOf(pod: V1Pod, medium: string, wanted: string | undefined): string {
+  const sizes = new Set<string>();
+  for (const { resources } of allContainers(pod)) {
+    for (const name of Object.keys(resources?.requests ?? resources?.limits ?? {})) {
+      const size = /^hugepages-(.+)$/.exec(name)?.[1];
+      if (size !== undefined && (wanted === undefined || wanted === size)) sizes.add(size);
+    }
+  }
+  const [size] = sizes;
+  if (sizes.size > 1) {
+    throw new HyperupError(
+      'InvalidConfig',
+      `medium: ${medium} can't be used if container requests multiple huge page sizes`,
+    );
+  }
+  if (size === undefined) {
+    throw new HyperupError(
+      'InvalidConfig',
+      `medium ${medium}: hugePages storage requested, but there is no resource request for huge pages`,
+    );
+  }
+  return size;
+}
+
+async function setUpLocal(pod: V1Pod, plan: PlanOf<'local'>, options: SetUpOptions): Promise<void> {
+  const { path, source, readOnly, mountOptions } = plan;
+  const { mounter, identity, layout } = options;
+  refuseBacksteps(source, `invalid path: ${source}`);
+  if (mountAt(await mounter.mounts(), path)) return;
+  const resolved = await resolveInRoot(identity.hostRoot, source);
+  if (resolved.missing > 0) throw new HyperupError('NotFound', `path "${source}" does not exist`);
+  if (!(await stat(identity.hostRoot + resolved.path)).isDirectory()) {
+    throw new HyperupError('InvalidConfig', `local volume ${source}: only a directory is supported`);
+  }
+  await mkdir(path, { recursive: true, mode: 0o750 });
+  await mounter.mount({
+    source: resolved.path,
+    target: path,
+    options: ['bind', ...(readOnly ? ['ro'] : []), ...mountOptions],
+  });
+  const { fsGroup, fsGroupChangePolicy } = pod.spec?.securityContext ?? {};
+  if (fsGroup === undefined || readOnly) return;
+  const mounts = await mounter.mounts();
+  const own = mountAt(mounts, path);
+  // Written once, by the first pod that uses it.
+  const shared = mounts.some(
+    (mount) =>
+      mount.mountPoint !== path &&
+      mount.mountPoint.startsWith(`${layout.podsDir}/`) &&
+      mount.device === own?.device &&
+      mount.root === own.root,
+  );
+  if (!shared) await setOwnership(path, { fsGroup, readOnly: false, policy: fsGroupChangePolicy });
+}
+
+async function setUpNfs(plan: PlanOf<'nfs'>, { mounter }: SetUpOptions): Promise<void> {
+  const { path, source, readOnly, mountOptions } = plan;
+  if (mountAt(await mounter.mounts(), path)) return;
+  await mkdir(path, { recursive: true, mode: 0o750 });
+  await mounter.mount({
+    source: `${source.server}:${source.path}`,
+    target: path,
+    fsType: 'nfs',
+    options: [...mountOptions, ...(readOnly ? ['ro'] : [])],
+  });
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  try {
+    return (await lstat(path)).isDirectory();
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return false;
+    throw error;
+  }
+}
