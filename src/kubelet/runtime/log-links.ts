@@ -1,5 +1,5 @@
-import { mkdir, readdir, rm, symlink } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { mkdir, readdir, readlink, rm, symlink } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { errnoOf, messageOf } from '../../base/errors.js';
 import type { Logger } from '../../base/logger.js';
 import { validPathPart } from '../pod/pod-names.js';
@@ -77,10 +77,24 @@ export function createLogLinks(options: LogLinksOptions): LogLinks {
           if (errnoOf(error) === 'ENOENT') return [];
           throw error;
         });
-        const own = folders.filter((name) => name.endsWith(end));
-        await Promise.all(own.map((name) => rm(join(podLogDir, name), { recursive: true, force: true })));
+        for (const folder of folders.filter((name) => name.endsWith(end))) {
+          // Also those whose containers went without us.
+          await removeFlatLinks(flatDir, join(podLogDir, folder));
+          await rm(join(podLogDir, folder), { recursive: true, force: true });
+        }
       }),
   };
+}
+
+/** Those that lead into a pod's folder, `<namespace>_<pod>_<uid>`. */
+async function removeFlatLinks(flatDir: string, podFolder: string): Promise<void> {
+  const [namespace, pod] = basename(podFolder).split('_');
+  const names = await readdir(flatDir).catch(() => []);
+  for (const name of names.filter((each) => each.startsWith(`${pod}_${namespace}_`))) {
+    const path = join(flatDir, name);
+    const target = await readlink(path).catch(() => '');
+    if (target.startsWith(`${podFolder}/`)) await rm(path, { force: true });
+  }
 }
 
 async function replaceLink(target: string, path: string): Promise<void> {

@@ -22,7 +22,7 @@ export interface KubeletServerOptions extends EndpointOptions {
 }
 
 export interface KubeletServer {
-  /** Throws `Conflict` where a port is taken, `InvalidConfig` for a certificate that isn't one. */
+  /** Throws `Conflict` where a port is taken. */
   start(): Promise<{ readonly port: number }>;
   /** Ends every connection, exec and port-forward included. */
   stop(): Promise<void>;
@@ -30,7 +30,7 @@ export interface KubeletServer {
   updateCertificate(certificate: string, key: string): void;
 }
 
-/** The kubelet's HTTPS server. Source: pkg/kubelet/server/server.go, v1.20. */
+/** The kubelet's HTTPS server. Throws Node's own error for a certificate or key that isn't one. Source: server.go, v1.20. */
 export function createKubeletServer(options: KubeletServerOptions): KubeletServer {
   const { logger, metrics } = options;
   const measure = createUsageCollector(options);

@@ -3,7 +3,7 @@ import { messageOf } from '../../base/errors.js';
 import type { V1Pod } from '../../kube/pod-objects.js';
 import { podOf } from './find-container.js';
 import { HttpFault } from './http-fault.js';
-import { forwardOverSpdy } from './port-forward-spdy.js';
+import { type Forward, forwardOverSpdy } from './port-forward-spdy.js';
 import { pump } from './pump.js';
 import { isWebSocketRequest } from './remote-streams.js';
 import type { Endpoint, RequestContext } from './request-context.js';
@@ -28,9 +28,6 @@ export function makePortForwardEndpoint(options: EndpointOptions): Endpoint {
     else await forwardOverWebSocket(context, options, ports, forward);
   };
 }
-
-/** Copies between a client's stream and a new connection to the port until either side is done; then ends both. */
-export type Forward = (port: number, data: Duplex, error: Writable) => Promise<void>;
 
 function makeForward(options: EndpointOptions, pod: V1Pod): Forward {
   return async (port, data, error) => {

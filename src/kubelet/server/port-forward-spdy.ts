@@ -1,4 +1,4 @@
-import type { Forward } from './port-forward-endpoint.js';
+import type { Duplex, Writable } from 'node:stream';
 import type { RequestContext } from './request-context.js';
 import type { EndpointOptions } from './server-types.js';
 import type { StreamHeaders } from './spdy/header-block.js';
@@ -11,6 +11,9 @@ const defaultIdleTimeoutMs = 4 * 60 * 60_000;
 const defaultCreationTimeoutMs = 30_000;
 /** Two for each connection that the client forwards. */
 const maxStreams = 512;
+
+/** Copies between a client's stream and a new connection to the port until either side is done; then ends both. */
+export type Forward = (port: number, data: Duplex, error: Writable) => Promise<void>;
 
 interface Pair {
   error: SpdyStream | undefined;

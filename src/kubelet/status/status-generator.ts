@@ -28,7 +28,13 @@ const rememberedMessages = 2000;
  */
 export function createStatusGenerator(
   options: StatusGeneratorOptions,
-): (pod: V1Pod, runtime: RuntimePodStatus, startFailures: Failures, terminating: boolean) => Promise<V1PodStatus> {
+): (
+  pod: V1Pod,
+  runtime: RuntimePodStatus,
+  startFailures: Failures,
+  terminating: boolean,
+  failure?: { readonly reason: string; readonly message: string },
+) => Promise<V1PodStatus> {
   const messages = new Map<ContainerId, string>();
 
   async function withMessage(pod: V1Pod, container: RuntimeContainer): Promise<RuntimeContainer> {
@@ -45,7 +51,7 @@ export function createStatusGenerator(
     return message === '' ? container : { ...container, message };
   }
 
-  return async (pod, runtime, startFailures, terminating) => {
+  return async (pod, runtime, startFailures, terminating, failure) => {
     const containers = await Promise.all(runtime.containers.map((container) => withMessage(pod, container)));
     return generatePodStatus({
       pod,
@@ -56,6 +62,7 @@ export function createStatusGenerator(
       hostIps: options.hostIps,
       nowMs: options.clock.now(),
       terminating,
+      failure,
       options: { minor: options.minor() },
     });
   };

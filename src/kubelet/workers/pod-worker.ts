@@ -76,6 +76,7 @@ export function createPodWorker(worker: PodWorkerOptions): PodWorker {
     backoffEvents: new Map(),
     resources: new Map(),
     starting: false,
+    stale: false,
     blocked: undefined,
     stops: new Set(),
     publish() {

@@ -43,6 +43,7 @@ export async function runActions(
     actions.killPod || actions.kill.length > 0 || actions.start.length > 0 || actions.newSandbox !== undefined;
   if (!acted) return { changed: false, again: false, failure: undefined };
   const tally = new Tally();
+  record.stale = true;
 
   if (actions.newSandbox?.replaces) {
     events.pod(pod, 'Normal', 'SandboxChanged', 'Pod sandbox changed, it will be killed and re-created.');
@@ -60,6 +61,7 @@ export async function runActions(
   signal.throwIfAborted();
   try {
     const fresh = await pleg.refresh(record.uid);
+    record.stale = false;
     tally.again ||= endedUnseen(status, fresh, actions.kill, tally);
     if (actions.newSandbox && fresh.sandboxes[0]?.state === 'notReady') tally.failure ??= 'its sandbox has ended';
   } catch (error) {

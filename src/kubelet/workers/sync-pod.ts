@@ -116,8 +116,14 @@ export function isTerminal(status: V1PodStatus | undefined): boolean {
 }
 
 /** Without asking the engine where the newest list of its pods says that it has nothing of this one. */
-async function statusOf({ pleg }: PodWorkersOptions, { uid, pod }: PodRecord): Promise<RuntimePodStatus> {
+async function statusOf({ pleg }: PodWorkersOptions, record: PodRecord): Promise<RuntimePodStatus> {
+  const { uid, pod } = record;
   const known = pleg.status(uid);
+  if (record.stale) {
+    const fresh = await pleg.refresh(uid);
+    record.stale = false;
+    return fresh;
+  }
   if (known) return known;
   const { name = '', namespace = '' } = pod.metadata ?? {};
   // A pod that once was synced has a start time, and may have been left by an earlier run.
@@ -131,8 +137,10 @@ async function kill(
   status: RuntimePodStatus,
 ): Promise<SyncOutcome | undefined> {
   try {
+    record.stale = true;
     const stopped = await stopPod(options, record, status, { seconds: podGraceSeconds(record.pod) });
     if (stopped) await options.pleg.refresh(record.uid);
+    record.stale = false;
     return undefined;
   } catch (error) {
     return failed(options, record, 'FailedKillPod', `error killing pod: ${messageOf(error)}`);

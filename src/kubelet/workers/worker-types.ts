@@ -87,6 +87,8 @@ export interface PodRecord {
   readonly resources: Map<string, string>;
   /** While an instance is half started no status is written, so that all of its news shows at once. */
   starting: boolean;
+  /** The engine was asked to change something, and has not said since what it has: nothing may be planned on what is known. */
+  stale: boolean;
   /** Set while the pod is not runnable. */
   blocked: StartFailure | undefined;
   /** What is being stopped now. */

@@ -156,6 +156,9 @@ t.test('removal takes everything, and again nothing', async (t) => {
   t.strictSame(await readdir(join(folder, 'log/containers')), [`web_default_main-${id}.log`]);
   t.strictSame(await readdir(join(folder, 'log/pods/default_web_u-1/main')), ['0.log']);
   await mkdir(join(folder, 'host/sys/fs/cgroup/memory/kubepods/besteffort/podu-1/inner'), { recursive: true });
+  const foreign = await start(sandbox, 1);
+  // Somebody else's doing: its links are left behind.
+  await engine.removeContainer(foreign);
   await runtime.removePod('u-1');
   await runtime.removePod('u-1');
   t.strictSame(engine.containers(), []);

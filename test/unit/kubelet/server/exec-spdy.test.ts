@@ -1,5 +1,7 @@
+import { PassThrough } from 'node:stream';
 import t from 'tap';
-import { startScene, until, upgrade, upgraded } from './server-scene.js';
+import type { ServerEngine } from '../../../../src/kubelet/server/server-types.js';
+import { makeContainer, makeFakeEngine, startScene, until, upgrade, upgraded } from './server-scene.js';
 
 const exec = (query: string) => `/exec/ns/web/app?${query}`;
 
@@ -116,4 +118,32 @@ void t.test('streams that never come end the connection', async (t) => {
   const error = await client.open({ streamtype: 'error' });
   await error.ended;
   t.equal(scene.execs.length, 0);
+});
+
+void t.test("attach goes by the container's own terminal and stdin", async (t) => {
+  const calls: unknown[] = [];
+  const stdout = new PassThrough();
+  const engine: ServerEngine = {
+    ...makeFakeEngine().engine,
+    async attachContainer(id, streams) {
+      calls.push([id[0], streams]);
+      const ended = new Promise<void>((resolve) => stdout.once('end', () => resolve()));
+      return { stdin: undefined, stdout, stderr: new PassThrough().end(), ended, destroy: () => {} };
+    },
+    resizeContainer: async (_id, size) => void calls.push(size),
+  };
+  const scene = await startScene({ engine, container: makeContainer({ tty: true, openStdin: false }) });
+  t.teardown(scene.stop);
+  const client = await upgraded(scene.port, '/attach/ns/web/app?input=1&output=1&tty=1');
+  const error = await client.open({ streamtype: 'error' });
+  await client.open({ streamtype: 'stdin' });
+  const output = await client.open({ streamtype: 'stdout' });
+  const resize = await client.open({ streamtype: 'resize' });
+  await resize.write('{"Width":1,"Height":2}{"Width":3,"Height":4}');
+  await until(() => calls.length === 2);
+  stdout.end('bye');
+  t.equal((await output.ended).toString(), 'bye');
+  t.match((await error.ended).toString(), /Success/);
+  t.same(calls, [['c', { stdin: false, tty: true }], { width: 3, height: 4 }]);
+  client.socket.end();
 });

@@ -9,6 +9,7 @@ import { issueLeaf, openAuthority } from '../../../../src/pki/issue-certificate.
 import { leafSpec, makeFakeCertificates } from '../../../fakes/fake-api-server-certs.js';
 import { makeManualClock } from '../../../fakes/manual-clock.js';
 import { ask, startScene } from './server-scene.js';
+import { makeSpdyClient, type SpdyClient } from './spdy-client.js';
 
 interface Credentials {
   readonly cert?: string;
@@ -199,4 +200,54 @@ void t.test('targets', async (t) => {
   t.match(parseTarget('/a/b%20c/?x=1'), { segments: ['a', 'b c'], trailingSlash: true });
   t.same(parseTarget('http://node:10250/pods').segments, ['pods']);
   for (const bad of ['*', '', '//a', '/a//b', '/.', '/a/%2e%2e/b', '/a%00']) t.throws(() => parseTarget(bad), bad);
+});
+
+void t.test('exec over TLS, with another certificate, until the stop', async (t) => {
+  const { server: first } = await makeFakeCertificates();
+  const { server: second } = await makeFakeCertificates();
+  const { options, execs, stop } = await startScene();
+  t.teardown(stop);
+  const server = createKubeletServer({
+    ...options,
+    address: '127.0.0.1',
+    port: 0,
+    certificate: first.certPem,
+    key: first.keyPem,
+    auth: { anonymous: true, authorize: 'AlwaysAllow' },
+  });
+  const { port } = await server.start();
+  server.updateCertificate(second.certPem, second.keyPem);
+  const headers = { Connection: 'Upgrade', Upgrade: 'SPDY/3.1', 'X-Stream-Protocol-Version': 'v4.channel.k8s.io' };
+  const exec = (command: string) =>
+    new Promise<SpdyClient>((resolve, reject) => {
+      const path = `/exec/ns/web/app?input=1&output=1&command=${command}`;
+      const target = {
+        host: '127.0.0.1',
+        port,
+        path,
+        method: 'POST',
+        headers,
+        agent: false,
+        rejectUnauthorized: false,
+      };
+      const request = httpsRequest(target);
+      request.on('upgrade', (_response, socket, head) => resolve(makeSpdyClient(socket, head)));
+      request.on('error', reject);
+      request.end();
+    });
+  const client = await exec('cat');
+  const [error, stdin, stdout] = await Promise.all(
+    ['error', 'stdin', 'stdout'].map((streamtype) => client.open({ streamtype })),
+  );
+  const sent = Buffer.alloc(300_000, 'tls');
+  await stdin?.write(sent, true);
+  t.ok((await stdout?.ended)?.equals(sent));
+  t.match(String(await error?.ended), /Success/);
+  client.socket.end();
+  const hanging = await exec('hang');
+  const streams = await Promise.all(['error', 'stdin', 'stdout'].map((streamtype) => hanging.open({ streamtype })));
+  await Promise.all(streams.map(({ replied }) => replied));
+  await server.stop();
+  await hanging.closed;
+  t.equal(execs.length, 2);
 });

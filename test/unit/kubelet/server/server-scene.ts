@@ -4,7 +4,7 @@ import { systemClock } from '../../../../src/base/clock.js';
 import { silentLogger } from '../../../../src/base/logger.js';
 import type { ExecSpec, RunningExec, TerminalSize } from '../../../../src/docker/runtime-types.js';
 import type { V1Pod } from '../../../../src/kube/pod-objects.js';
-import { createHttpListener } from '../../../../src/kubelet/server/http-listener.js';
+import { createHttpListener, maxHeaderBytes } from '../../../../src/kubelet/server/http-listener.js';
 import { registerOwnMetrics } from '../../../../src/kubelet/server/metrics-endpoint.js';
 import { createMetricsRegistry } from '../../../../src/kubelet/server/metrics-registry.js';
 import { makeRouter } from '../../../../src/kubelet/server/router.js';
@@ -201,7 +201,7 @@ export async function startScene(change: Partial<EndpointOptions> & { readonly c
   };
   registerOwnMetrics(options.metrics, options.host, options.nodeName);
   const measure = createUsageCollector(options);
-  const server: Server = createServer();
+  const server: Server = createServer({ maxHeaderSize: maxHeaderBytes });
   const listener = createHttpListener({
     server,
     address: '127.0.0.1',

@@ -79,6 +79,7 @@ void t.test('a client that goes ends its command', async (t) => {
   });
   await ended;
   await until(() => scene.execs[0]?.destroyed === true && scene.execs[0].stdinEnded);
+  t.equal(scene.execs.length, 1);
 });
 
 void t.test('protocols that nobody knows', async (t) => {

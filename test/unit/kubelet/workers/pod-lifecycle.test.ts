@@ -337,3 +337,27 @@ t.test('a start that fails without an end is not tried again at once', async (t)
   t.equal(starts, 2);
   await workers.stop();
 });
+
+t.test('nothing is started twice where the engine didn’t answer after a start', async (t) => {
+  let fails = true;
+  const { world, workers } = makeWorld((world) => {
+    const { pleg } = world.options();
+    return {
+      pleg: {
+        ...pleg,
+        refresh: async (uid) => {
+          if (fails) throw new Error('no answer');
+          return pleg.refresh(uid);
+        },
+      },
+    };
+  });
+  workers.update(makePod('p'));
+  await world.settle();
+  await world.advance(10);
+  fails = false;
+  await world.advance(10);
+  t.same(world.calls, ['sandbox p 0', 'start c 0']);
+  t.equal(world.statuses.get('p')?.phase, 'Running');
+  await workers.stop();
+});
