@@ -351,6 +351,9 @@ export async function runKubelet(options: KubeletOptions, dependencies: KubeletD
     stops.push(() => health.stop());
   }
   const metrics = createMetricsRegistry();
+  metrics
+    .gauge('kubernetes_build_info', 'The version that the node reports, always 1.')
+    .set(1, { gitVersion: options.kubeletVersion, platform: `linux/${facts.architecture}`, compiler: 'node' });
   const startServer = async (): Promise<KubeletServer> => {
     const identityOptions = {
       ...options.server,

@@ -102,7 +102,8 @@ export function createInspections(engine: RuntimeEngine, clock: Clock): Inspecti
       const running = pending.get(id);
       if (running && !touched.has(id)) return running;
       const known = entries.get(id)?.inspected;
-      if (known && !touched.has(id) && known.inspection.status === state) return known;
+      // No container becomes `created` again: such a list is older than what is known.
+      if (known && !touched.has(id) && (state === known.inspection.status || state === 'created')) return known;
       return fresh(id);
     },
     fresh,

@@ -1,4 +1,4 @@
-import { Duplex, type Writable } from 'node:stream';
+import { Duplex } from 'node:stream';
 import { messageOf } from '../../base/errors.js';
 import type { V1Pod } from '../../kube/pod-objects.js';
 import { podOf } from './find-container.js';
