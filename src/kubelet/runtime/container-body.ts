@@ -93,7 +93,8 @@ export function makeMount(bind: ContainerBind, apiVersion: string): MountBody {
     Target: bind.containerPath,
     ReadOnly: bind.readOnly,
     BindOptions: {
-      Propagation: bind.propagation,
+      // Left to the engine where nothing is asked: of a folder that holds the engine's own it shares what it must.
+      ...(bind.propagation === 'rprivate' ? {} : { Propagation: bind.propagation }),
       // What is mounted below stays writable in Kubernetes; from this version on the engine thinks otherwise.
       ...(bind.readOnly && atLeast(apiVersion, 1, 44) ? { ReadOnlyNonRecursive: true } : {}),
     },
