@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help build check format unit integration e2e test bench up down engine clean
+.PHONY: help build check format unit integration e2e test bench bench-dns bench-kubelet up down engine clean
 
 NODE ?= node
 NPM ?= npm
@@ -20,7 +20,7 @@ sources := $(shell find src -type f -name '*.ts')
 test_sources := $(shell find test -type f -name '*.ts')
 
 help: ## list these commands
-	@sed -n 's/^\([a-z0-9-]*\):[^#]*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r name what; do printf '  make %-12s %s\n' "$$name" "$$what"; done
+	@sed -n 's/^\([a-z0-9-]*\):[^#]*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r name what; do printf '  make %-13s %s\n' "$$name" "$$what"; done
 
 build: $(dist) ## compile to dist/
 
@@ -45,6 +45,12 @@ test: $(test_js) $(dist) ## every test; ends with "N passed, N failed, N skipped
 
 bench: $(test_js) $(dist) ## compare with kubeadm on this machine, as root
 	$(NODE) build/test-js/test/bench/run.js
+
+bench-kubelet: $(test_js) $(dist) ## compare the built-in kubelet with the Go one, as root
+	$(NODE) build/test-js/test/bench/kubelet/run.js
+
+bench-dns: $(test_js) $(dist) ## measure the DNS server on this machine (installs dnsperf)
+	$(NODE) build/test-js/test/bench/dns/run.js
 
 up: $(dist) ## as root: a Ready cluster, with Docker installed if there is none
 	@$(hyperup) install --install-engine $(FLAGS)

@@ -39,5 +39,7 @@ const common = {
 
 // A chunk a lazy import: a verb loads what it needs.
 await build({ ...common, entryPoints: ['src/cli/main.ts'], splitting: true });
-// The kubelet's image holds this one file.
-await build({ ...common, entryPoints: ['src/cli/kubelet.ts'], splitting: false, minifySyntax: true, sourcemap: false });
+// The kubelet's image holds these two, each a whole program.
+for (const program of ['src/cli/kubelet.ts', 'src/cli/dns.ts']) {
+  await build({ ...common, entryPoints: [program], splitting: false, minifySyntax: true, sourcemap: false });
+}

@@ -122,6 +122,16 @@ export function buildProgram(options: ProgramOptions): Command {
   );
   verb(
     program,
+    'dns',
+    "run the cluster's DNS server in the foreground (--help lists its flags)",
+    async () => (await import('./actions/dns.js')).dnsAction,
+    {
+      arguments: [new Argument('[flags...]', "the server's own flags")],
+      passThrough: true,
+    },
+  );
+  verb(
+    program,
     'completion',
     'print a completion script',
     async () => (await import('./actions/completion.js')).completionAction(program),

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
 import { mkdir, mkdtemp, readdir, readFile, realpath, rm, stat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { pack } from 'tar-stream';
 import { HyperupError, messageOf } from '../base/errors.js';
@@ -40,6 +40,8 @@ export function kubeletImageReference(packageVersion: string): string {
 
 /** The bundled program in the image. */
 export const kubeletProgram = '/opt/hyperup/dist/cli/kubelet.js';
+/** The cluster's DNS server in the same image. */
+export const dnsProgram = '/opt/hyperup/dist/cli/dns.js';
 
 /**
  * Sees to it that the engine has the built-in kubelet's image: the running Node, the bundled program, `nsenter`, and the
@@ -50,8 +52,12 @@ export async function ensureKubeletImage(
   options: KubeletImageOptions,
 ): Promise<{ readonly reference: string; readonly changed: boolean }> {
   const reference = kubeletImageReference(options.packageVersion);
-  const files = await collectFiles(options);
-  const content = await fingerprint(files);
+  const { files, content } = await collectFiles(options)
+    .then(async (files) => ({ files, content: await fingerprint(files) }))
+    .catch((error: unknown) => {
+      if (error instanceof HyperupError) throw error;
+      throw new HyperupError('BuildFailed', `build the kubelet's image: ${messageOf(error)}`, { cause: error });
+    });
   const found = await options.engine.inspectImage(reference);
   if (found?.labels[kubeletContentLabel] === content) return { reference, changed: false };
   await mkdir(options.cacheDir, { recursive: true });
@@ -97,12 +103,15 @@ async function collectFiles(options: KubeletImageOptions): Promise<readonly Imag
   for (const program of [node, ...programs.map(({ source }) => source)]) {
     for (const library of await librariesOf(program, options)) libraries.set(library, await realpath(library));
   }
-  const bundle = join(packageRoot, 'dist', 'cli', 'kubelet.js');
   return [
     { name: '/usr/local/bin/node', source: node, mode: 0o755 },
     ...programs,
     ...[...libraries].map(([name, source]) => ({ name, source, mode: 0o755 })),
-    { name: kubeletProgram, source: bundle, mode: 0o644 },
+    ...[kubeletProgram, dnsProgram].map((name) => ({
+      name,
+      source: join(packageRoot, 'dist', 'cli', basename(name)),
+      mode: 0o644,
+    })),
     { name: '/opt/hyperup/package.json', source: join(packageRoot, 'package.json'), mode: 0o644 },
     ...(await moduleFiles(packageRoot)),
   ].toSorted((a, b) => (a.name < b.name ? -1 : 1));

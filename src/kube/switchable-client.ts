@@ -15,6 +15,7 @@ export interface SwitchableClient extends KubeClient {
  */
 export function createSwitchableClient(): SwitchableClient {
   let current: KubeClient | undefined;
+  let isClosed = false;
   const ready = (): KubeClient => {
     if (current) return current;
     throw new HyperupError('ApiFailed', 'call the API server: there are no credentials yet', {
@@ -23,6 +24,11 @@ export function createSwitchableClient(): SwitchableClient {
   };
   return {
     async use(client) {
+      // Whoever fetches credentials may be done only after all is over.
+      if (isClosed) {
+        await client.close();
+        return;
+      }
       const former = current;
       current = client;
       await former?.close();
@@ -49,6 +55,7 @@ export function createSwitchableClient(): SwitchableClient {
     evict: async (...args) => await ready().evict(...args),
     createToken: async (...args) => await ready().createToken(...args),
     async close() {
+      isClosed = true;
       await current?.close();
     },
   };

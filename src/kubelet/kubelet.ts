@@ -1,24 +1,21 @@
+// The whole wiring of the kubelet is in this one file, so that no room has to know another.
 import { mkdir } from 'node:fs/promises';
 import { hostname } from 'node:os';
-import type { Clock } from '../base/clock.js';
 import { messageOf } from '../base/errors.js';
-import { readTextIfPresent } from '../base/files.js';
-import type { Logger } from '../base/logger.js';
-import { connectRuntimeEngine } from '../docker/connect.js';
-import type { EngineEnvironment } from '../docker/endpoint.js';
-import type { RuntimeEngine } from '../docker/runtime-types.js';
+import { createMetricsRegistry } from '../base/metrics-registry.js';
 import { runCommand } from '../host/run-command.js';
 import { createEventRecorder } from '../kube/event-recorder.js';
 import type { V1Node } from '../kube/node-objects.js';
 import { resources } from '../kube/resource-ref.js';
 import { createSwitchableClient, type SwitchableClient } from '../kube/switchable-client.js';
 import { chooseVictims, findRejection } from './admission/admit-pod.js';
+import { awaitApiServer, awaitEngine } from './await-servers.js';
 import { keepClientCredentials } from './certificates/client-credentials.js';
-import { keepSignedIdentity, readServingIdentity } from './certificates/serving-certificate.js';
 import type { KubeletOptions } from './config/kubelet-options.js';
 import { createEvictionManager } from './eviction/eviction-manager.js';
 import { readPodUsage } from './eviction/pod-usage.js';
 import { readSignals } from './eviction/signals.js';
+import type { KubeletDependencies } from './kubelet-dependencies.js';
 import { ensureBridgeNetfilter } from './network/bridge-netfilter.js';
 import { createDns } from './network/dns.js';
 import { createPodFiles } from './network/pod-files.js';
@@ -38,12 +35,8 @@ import { createProbes } from './prober/probes.js';
 import { createGarbageCollector } from './runtime/garbage.js';
 import { createImageManager } from './runtime/image-manager.js';
 import { createPodRuntime } from './runtime/pod-runtime.js';
+import { serveKubelet } from './serve-kubelet.js';
 import { createHealthServer } from './server/health-server.js';
-import { createKubeletServer, type KubeletServer } from './server/kubelet-server.js';
-import { createMetricsRegistry } from './server/metrics-registry.js';
-import { createPortDialer } from './server/port-dialer.js';
-import { createServerHost } from './server/server-host.js';
-import { makeSubjectAuthorizer, makeTokenAuthenticator } from './server/webhook-auth.js';
 import { createApiPodSource } from './sources/api-pod-source.js';
 import { createFilePodSource } from './sources/file-pod-source.js';
 import { createNodeSource } from './sources/node-source.js';
@@ -55,14 +48,6 @@ import { createStatusManager } from './status/status-manager.js';
 import { createMounter } from './volumes/mounter.js';
 import { createVolumes } from './volumes/volumes.js';
 import { createPodWorkers } from './workers/pod-workers.js';
-
-export interface KubeletDependencies {
-  readonly env: EngineEnvironment;
-  readonly clock: Clock;
-  readonly logger: Logger;
-  /** Ends the kubelet; its pods run on. */
-  readonly signal: AbortSignal;
-}
 
 /** How often what nobody asked about is looked at (v1.20 `housekeepingPeriod`). */
 const housekeepingMs = 2000;
@@ -77,13 +62,20 @@ export async function runKubelet(options: KubeletOptions, dependencies: KubeletD
   const { identity } = options;
   const random = Math.random;
   const stops: (() => Promise<void>)[] = [];
-  const tasks: Promise<void>[] = [];
+  /** What goes on beside; its failure is told, and takes nothing else with it. */
+  const inBackground = (what: string, task: Promise<unknown>) => {
+    task.catch((error: unknown) => {
+      if (!signal.aborted) logger.error('A task of the kubelet failed', { task: what, err: messageOf(error) });
+    });
+  };
   const minor = { value: minorOf(options.kubeletVersion) };
 
   await mkdir(identity.rootDir, { recursive: true, mode: 0o750 });
   logger.info('Starting kubelet', { node: identity.nodeName, instance: identity.instance, rootDir: identity.rootDir });
-  const engine = await awaitEngine(options, dependencies);
-  const [info, facts] = await Promise.all([engine.info(), readMachineFacts(identity.hostRoot, identity.rootDir)]);
+  const connected = await awaitEngine(options, dependencies);
+  if (!connected) return;
+  const { engine, info } = connected;
+  const facts = await readMachineFacts(identity.hostRoot, identity.rootDir);
   const room = computeNodeRoom(facts, options);
   const imageDir = `${identity.hostRoot}${info.rootDir}`;
   if (options.cgroups.driver !== undefined && options.cgroups.driver !== info.cgroupDriver) {
@@ -92,7 +84,7 @@ export async function runKubelet(options: KubeletOptions, dependencies: KubeletD
       engine: info.cgroupDriver,
     });
   }
-  tasks.push(ensureBridgeNetfilter({ hostRoot: identity.hostRoot, run: runCommand, logger }).then(() => {}));
+  inBackground('Bridge', ensureBridgeNetfilter({ hostRoot: identity.hostRoot, run: runCommand, logger }));
 
   const client = createSwitchableClient();
   const source = { component: 'kubelet', host: identity.nodeName };
@@ -354,79 +346,28 @@ export async function runKubelet(options: KubeletOptions, dependencies: KubeletD
   metrics
     .gauge('kubernetes_build_info', 'The version that the node reports, always 1.')
     .set(1, { gitVersion: options.kubeletVersion, platform: `linux/${facts.architecture}`, compiler: 'node' });
-  const startServer = async (): Promise<KubeletServer> => {
-    const identityOptions = {
-      ...options.server,
-      certDir: options.certDir,
-      nodeName: identity.nodeName,
-      nodeIps: hostIps,
-      clock,
-      logger,
-      signal,
-    };
-    const serving = await readServingIdentity(identityOptions);
-    const { clientCaFile } = options.server;
-    const server = createKubeletServer({
-      ...options.server,
-      certificate: serving.certPem,
-      key: serving.keyPem,
-      auth: {
-        clientCa: clientCaFile === undefined ? undefined : await readTextIfPresent(clientCaFile),
-        anonymous: options.server.anonymous,
-        authenticateToken: options.server.tokenReview ? makeTokenAuthenticator(client) : undefined,
-        authorize: options.server.authorization === 'AlwaysAllow' ? 'AlwaysAllow' : makeSubjectAuthorizer(client),
-      },
-      host: createServerHost({
-        manager,
-        statuses,
-        pleg,
-        clock,
-        rootDir: identity.rootDir,
-        imageDir,
-        configz: options.configuration,
-        facts,
-      }),
-      engine,
-      clock,
-      logger,
-      nodeName: identity.nodeName,
-      dialPod: createPortDialer({
-        sandbox: async (pod) => {
-          const newest = (await pleg.refresh(podUidOf(pod))).sandboxes[0];
-          return newest?.state === 'ready' ? newest : undefined;
-        },
-        nodeIps: hostIps,
-      }),
-      metrics,
-      checks,
-      hostRoot: identity.hostRoot,
-      streamingIdleTimeoutMs: options.server.streamIdleMs,
-      enableDebuggingHandlers: options.server.debuggingHandlers,
-    });
-    await server.start();
-    logger.info('Serving', { address: options.server.address, port: options.server.port });
-    stops.push(() => server.stop());
-    if (options.serverTlsBootstrap) {
-      const onIdentity = ({ certPem, keyPem }: typeof serving) => server.updateCertificate(certPem, keyPem);
-      tasks.push(keepSignedIdentity({ ...identityOptions, client, random, onIdentity }));
-    }
-    return server;
-  };
   // A port that is taken ends the kubelet; a certificate that is long in coming doesn't hold the pods.
+  const served = { options, manager, statuses, pleg, facts, engine, imageDir, client, metrics, checks };
+  const serve = async () => {
+    const { server, renewal } = await serveKubelet({ ...served, clock, random, logger, signal });
+    stops.push(() => server.stop());
+    inBackground('Serving certificate', renewal);
+  };
   const fatal = new Promise<never>((_, reject) => {
-    if (options.server.enabled) startServer().catch(reject);
+    if (options.server.enabled) serve().catch(reject);
   });
 
   const { kubeconfigPath } = options;
   if (kubeconfigPath !== undefined) {
     let isFirst = true;
     const onClient = (newest: Parameters<SwitchableClient['use']>[0]) => {
-      void client.use(newest);
+      inBackground('Former client', client.use(newest));
       if (!isFirst) return;
       isFirst = false;
-      tasks.push(joinCluster());
+      inBackground('Join', joinCluster());
     };
-    tasks.push(
+    inBackground(
+      'Credentials',
       keepClientCredentials({
         kubeconfigPath,
         bootstrapKubeconfigPath: options.bootstrapKubeconfigPath,
@@ -442,19 +383,8 @@ export async function runKubelet(options: KubeletOptions, dependencies: KubeletD
     );
   }
 
-  /** Reflectors back off from a server that isn't there; so they begin once it has served the node's first request. */
   async function joinCluster(): Promise<void> {
-    const fieldSelector = `spec.nodeName=${identity.nodeName}`;
-    for (let waitMs = 50; !signal.aborted; waitMs = Math.min(waitMs * 1.3, 500)) {
-      try {
-        await client.list(resources.pods, { fieldSelector, limit: 1, timeoutMs: 5000, signal });
-        break;
-      } catch (error) {
-        logger.debug('API server does not serve yet', { err: messageOf(error) });
-      }
-      await clock.sleep(waitMs, signal).catch(() => {});
-    }
-    if (signal.aborted) return;
+    if (!(await awaitApiServer(client, identity.nodeName, dependencies))) return;
     nodeAgent.start();
     nodeSource.start();
     services.start();
@@ -469,8 +399,8 @@ export async function runKubelet(options: KubeletOptions, dependencies: KubeletD
     });
     pods.start();
     stops.push(() => pods.stop());
-    const served = await client.version({ signal }).catch(() => undefined);
-    minor.value = Number.parseInt(served?.minor ?? '', 10) || minor.value;
+    const version = await client.version({ signal }).catch(() => undefined);
+    minor.value = Number.parseInt(version?.minor ?? '', 10) || minor.value;
     events.node('Normal', 'Starting', 'Starting kubelet.');
   }
 
@@ -491,21 +421,6 @@ export async function runKubelet(options: KubeletOptions, dependencies: KubeletD
     await Promise.allSettled(stops.map((stop) => stop()));
     await client.close();
     engine.close();
-  }
-}
-
-/** The engine, waited for: after a boot it may come later than this process. */
-async function awaitEngine(options: KubeletOptions, dependencies: KubeletDependencies): Promise<RuntimeEngine> {
-  const { clock, logger, signal, env } = dependencies;
-  for (let waitMs = 200, isSaid = false; ; waitMs = Math.min(waitMs * 2, 5000)) {
-    try {
-      return await connectRuntimeEngine({ host: options.engineHost, env, signal, clock });
-    } catch (error) {
-      signal.throwIfAborted();
-      if (!isSaid) logger.warn('No engine answers yet', { err: messageOf(error) });
-      isSaid = true;
-    }
-    await clock.sleep(waitMs, signal);
   }
 }
 

@@ -43,7 +43,7 @@ export function builtinKubeletFlags({ cluster, release, engineEndpoint }: NodeAg
  */
 export function builtinKubeletContainer(inputs: NodeAgentInputs, builtin: BuiltinKubelet): ContainerSpec {
   const { cluster } = inputs;
-  const { configDir, kubeletDir } = cluster.paths;
+  const { configDir, kubeletDir, podLogDir } = cluster.paths;
   const socket = /^unix:\/\/(\/.+)$/.exec(inputs.engineEndpoint)?.[1];
   const socketDir = socket === undefined ? undefined : dirname(socket);
   const mounts: ContainerMount[] = [
@@ -52,6 +52,7 @@ export function builtinKubeletContainer(inputs: NodeAgentInputs, builtin: Builti
     // An engine that restarts makes a new socket in it.
     ...(socketDir === undefined || socketDir === '/' ? [] : [{ source: socketDir, target: socketDir }]),
     { source: '/var/log', target: '/var/log' },
+    ...(podLogDir.startsWith('/var/log/') ? [] : [{ source: podLogDir, target: podLogDir }]),
     { source: kubeletDir, target: kubeletDir, propagation: 'rshared' },
     { source: configDir, target: configDir },
   ];

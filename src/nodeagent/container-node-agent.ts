@@ -12,6 +12,8 @@ export interface ContainerNodeAgent {
   start(): Promise<string>;
   /** Resolves when the kubelet's own health endpoint says ok. Throws `Unhealthy` with its last log lines. */
   waitHealthy(timeoutMs: number, signal?: AbortSignal): Promise<void>;
+  /** Throws `Unhealthy` with its last log lines where the kubelet has ended for good, or ends time and again. */
+  assertAlive(): Promise<void>;
   inspect(): Promise<ContainerDetails | undefined>;
   /** Ends it at once and removes the container; its pods go on running. */
   remove(): Promise<void>;
@@ -75,23 +77,32 @@ export function createContainerNodeAgent(options: ContainerNodeAgentOptions): Co
 
   async function unhealthy(reason: string, cause?: unknown): Promise<HyperupError> {
     const output = await lastLog(25).catch(() => '');
-    return new HyperupError('Unhealthy', `start the kubelet: ${reason}`, { cause, output });
+    return new HyperupError('Unhealthy', `start the kubelet: ${reason}`, {
+      cause,
+      output,
+      details: { component: 'kubelet' },
+    });
+  }
+
+  async function assertAlive(): Promise<void> {
+    const found = await findOwn(engine, spec);
+    // A kubelet that ended in the first seconds is restarted over and over: its log says why.
+    const isEnded = found?.state === 'exited' && (spec.restart ?? 'no') === 'no';
+    if (!found || isEnded || found.restartCount >= 3) throw await unhealthy('it ends right after its start');
   }
 
   return {
     prepare,
     start,
     lastLog,
+    assertAlive,
     inspect: () => findOwn(engine, spec),
     async waitHealthy(timeoutMs, signal) {
       try {
         await waitFor(
           'the kubelet',
           async () => {
-            const found = await findOwn(engine, spec);
-            // A kubelet that ended in the first seconds is restarted over and over: its log says why.
-            const isEnded = found?.state === 'exited' && (spec.restart ?? 'no') === 'no';
-            if (!found || isEnded || found.restartCount >= 3) throw await unhealthy('it ends right after its start');
+            await assertAlive();
             await options.checkHealth(signal);
             return { done: true, value: undefined };
           },

@@ -1,6 +1,6 @@
 import { dirname } from 'node:path';
 import { type ContainerMount, type ContainerSpec, managedLabel, roleLabel } from '../docker/types.js';
-import { imageReference } from '../release/image-of.js';
+import { componentSource, imageReference } from '../release/image-of.js';
 import type { NodeAgentInputs } from './inputs.js';
 import { type KubeletMode, kubeletFlags } from './kubelet-configuration.js';
 
@@ -29,7 +29,7 @@ function engineSocketMount(endpoint: string): readonly ContainerMount[] {
 export function kubeletContainer(inputs: NodeAgentInputs, mode: KubeletMode = 'member'): ContainerSpec {
   const { cluster, release } = inputs;
   const { configDir, kubeletDir } = cluster.paths;
-  const kubelet = release.components.kubelet;
+  const kubelet = componentSource(release, 'kubelet');
   const mounts: ContainerMount[] = [
     { source: '/', target: '/rootfs', readOnly: true },
     { source: '/sys', target: '/sys' },

@@ -3,6 +3,8 @@ import { z } from 'zod';
 import { HyperupError, messageOf } from '../base/errors.js';
 import { readTextIfPresent } from '../base/files.js';
 import type { ClusterOptions } from '../config/types.js';
+import { releaseFor } from '../release/release-for.js';
+import type { ImageLayout, ReleaseSpec } from '../release/types.js';
 
 /**
  * What an install leaves for the verbs that come after it: `<stateDir>/cluster.json`. `state` is `installing` from
@@ -13,7 +15,10 @@ export interface ClusterRecord {
   readonly state: 'installing' | 'installed';
   readonly hyperupVersion: string;
   readonly installedAt: string;
+  /** The one that runs; `cluster.kubelet` is what was asked for. */
   readonly kubelet: 'hyperkube' | 'builtin';
+  /** Which images the components run from; records of 0.1.0 don't say, theirs is hyperkube's. */
+  readonly layout?: ImageLayout | undefined;
   readonly podCidr: string | undefined;
   readonly kubeconfigPath: string;
   readonly kubectl: string | undefined;
@@ -26,9 +31,15 @@ const recordSchema = z.looseObject({
   format: z.literal(1),
   state: z.enum(['installing', 'installed']),
   kubelet: z.enum(['hyperkube', 'builtin']),
+  layout: z.enum(['hyperkube', 'component']).optional(),
   kubeconfigPath: z.string(),
   cluster: z.looseObject({ name: z.string(), kubernetesVersion: z.string(), nodeName: z.string() }),
 });
+
+/** The release with the images that a cluster was made from. */
+export function recordedRelease({ cluster, layout }: Pick<ClusterRecord, 'cluster' | 'layout'>): ReleaseSpec {
+  return releaseFor(cluster.kubernetesVersion, layout ?? 'hyperkube');
+}
 
 export function recordPath(stateDir: string): string {
   return join(stateDir, 'cluster.json');

@@ -1,14 +1,23 @@
+export interface Diagnosis {
+  readonly cause: string;
+  readonly hint: string;
+  /** The machine lacks something: another program in the component's place would fail alike. */
+  readonly ofMachine?: true;
+}
+
 /** What a component's log says when it can't start, and what that means. One row a cause, the most telling first. */
-const causes: readonly { readonly pattern: RegExp; readonly cause: string; readonly hint: string }[] = [
+const causes: readonly (Diagnosis & { readonly pattern: RegExp })[] = [
   {
     pattern: /bind: address already in use|listen tcp \S+: bind/i,
     cause: 'another process has its port',
     hint: 'hyperup preflight names the process; stop it, or install with other ports.',
+    ofMachine: true,
   },
   {
     pattern: /no space left on device/i,
     cause: 'the disk is full',
     hint: 'Free some room (docker system df shows what images take), then run the install again.',
+    ofMachine: true,
   },
   {
     pattern: /misconfiguration: kubelet cgroup driver|cgroup driver/i,
@@ -44,10 +53,11 @@ const causes: readonly { readonly pattern: RegExp; readonly cause: string; reado
     pattern: /Out of memory|oom-kill|OOMKilled/i,
     cause: 'the machine is out of memory',
     hint: 'A single node wants 1.5 GB of free memory.',
+    ofMachine: true,
   },
 ];
 
 /** The likely cause that a log's lines give away, if any. */
-export function diagnose(log: string): { readonly cause: string; readonly hint: string } | undefined {
+export function diagnose(log: string): Diagnosis | undefined {
   return causes.find(({ pattern }) => pattern.test(log));
 }

@@ -12,6 +12,8 @@ import type { NodeAgentInputs } from '../nodeagent/inputs.js';
 import type { PkiBundle } from '../pki/ensure-pki.js';
 import type { Finding } from '../preflight/types.js';
 import type { ReleaseSpec } from '../release/types.js';
+import type { ClusterRecord } from './cluster-record.js';
+import type { KubeletPlan } from './plan-kubelet.js';
 import type { Runtime } from './runtime.js';
 import type { RunningSmoke } from './smoke.js';
 import type { ClusterStatus } from './types.js';
@@ -28,7 +30,7 @@ export interface InstallSlots {
   manifests: Manifests;
   controlPlane: ControlPlaneInputs;
   nodeAgentInputs: NodeAgentInputs;
-  /** Set where the built-in kubelet runs the node. */
+  /** Set once the built-in kubelet's image is there, where it runs the node. */
   builtin: BuiltinKubelet;
   /** The kubelet that runs now. */
   nodeAgent: ContainerNodeAgent;
@@ -45,8 +47,15 @@ export interface InstallSlots {
 
 export interface InstallContext {
   readonly options: InstallOptions;
-  readonly release: ReleaseSpec;
   readonly runtime: Runtime;
+  /** Which kubelet and which images this install sets out with. */
+  readonly plan: KubeletPlan;
+  /** What an earlier run left, if there was one. */
+  readonly record: ClusterRecord | undefined;
+  /** The images that it has settled for. */
+  release: ReleaseSpec;
+  /** The kubelet that it has settled for. */
+  kubelet: KubeletPlan['kubelet'];
   /** A finished install that is no longer healthy: its data is not this run's to take back. */
   readonly repairing: boolean;
   readonly slots: Partial<InstallSlots>;

@@ -7,6 +7,7 @@ import { componentImage } from '../release/image-of.js';
 import { releaseFor } from '../release/release-for.js';
 import { type ClusterRecord, readRecord } from './cluster-record.js';
 import { type InstallContext, slot } from './install-context.js';
+import { planKubelet } from './plan-kubelet.js';
 import { makeRuntime, type RunContext, type Runtime } from './runtime.js';
 import { readStatus } from './status.js';
 import { runSteps, type Step } from './step.js';
@@ -65,10 +66,20 @@ export function install(options: InstallOptions, run: RunContext = {}): Operatio
         elapsedMs: elapsed(),
       };
     }
-    const release = releaseFor(options.cluster.kubernetesVersion);
+    const { kubelet, kubernetesVersion } = options.cluster;
+    const plan = planKubelet(kubelet, releaseFor(kubernetesVersion), record);
     // While the engine and the machine are looked at; a failure shows again where it matters.
     loadX509().catch(() => {});
-    const context: InstallContext = { options, release, runtime, repairing: record?.state === 'installed', slots: {} };
+    const context: InstallContext = {
+      options,
+      runtime,
+      plan,
+      record,
+      release: releaseFor(kubernetesVersion, plan.layouts[0]),
+      kubelet: plan.kubelet,
+      repairing: record?.state === 'installed',
+      slots: {},
+    };
     try {
       await runSteps(steps, context, runtime);
       return {
@@ -76,7 +87,7 @@ export function install(options: InstallOptions, run: RunContext = {}): Operatio
         changed: true,
         kubeconfigPath: options.kubeconfigPath,
         context: slot(context, 'context'),
-        kubectl: slot(context, 'kubectl'),
+        kubectl: context.slots.kubectl,
         elapsedMs: elapsed(),
       };
     } catch (error) {

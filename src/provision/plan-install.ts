@@ -1,8 +1,8 @@
 import { join } from 'node:path';
+import { HyperupError } from '../base/errors.js';
 import type { InstallOptions } from '../config/types.js';
 import { readManifests } from '../controlplane/manifests.js';
-import { surveyImages } from '../mirror/survey.js';
-import { kubeletContainer } from '../nodeagent/kubelet-container.js';
+import { type SurveyedImage, surveyImages } from '../mirror/survey.js';
 import { entryPaths } from '../pki/pki-files.js';
 import { planPki } from '../pki/plan-pki.js';
 import { resolveFixes } from '../preflight/fixes.js';
@@ -10,11 +10,14 @@ import { neededPorts } from '../preflight/needed-ports.js';
 import { preflightError } from '../preflight/run-preflight.js';
 import { componentImage } from '../release/image-of.js';
 import { releaseFor } from '../release/release-for.js';
+import type { ReleaseSpec } from '../release/types.js';
 import { checkMachine } from './check-machine.js';
 import { kubeletConfigFile, staticPodFiles } from './cluster-files.js';
 import { clusterInputs, pkiOptions } from './cluster-inputs.js';
 import { recordPath } from './cluster-record.js';
 import { pkiDir } from './identities.js';
+import { plannedContainer } from './node-agent.js';
+import { planKubelet } from './plan-kubelet.js';
 import { makeQuietRuntime, type RunContext } from './runtime.js';
 import { makeImageBuilder } from './steps/obtain-images.js';
 import type { InstallPlan } from './types.js';
@@ -27,24 +30,22 @@ import { withEngine } from './with-engine.js';
 export async function planInstall(options: InstallOptions, run: RunContext = {}): Promise<InstallPlan> {
   const runtime = makeQuietRuntime(run);
   const { cluster } = options;
-  const release = releaseFor(cluster.kubernetesVersion);
+  const plan = planKubelet(cluster.kubelet, releaseFor(cluster.kubernetesVersion));
   return withEngine(options.engineHost, runtime, async (engine) => {
     const engineInfo = await engine.info();
     const { result, facts } = await checkMachine(options, runtime, { engine }, false);
     const error = preflightError(result);
     if (error) throw error;
     const resolvConf = facts.resolver.known ? facts.resolver.value.chosen : '/etc/resolv.conf';
-    const inputs = await clusterInputs(cluster, release, engineInfo, resolvConf);
     const manifests = await readManifests(join(runtime.packageRoot, 'manifests'));
     const builder = await makeImageBuilder(engine, engineInfo, options.images, runtime);
-    const images = await surveyImages({
-      engine,
-      engineInfo,
-      release,
-      options: options.images,
-      builder,
-      signal: runtime.signal,
-    });
+    const survey = (release: ReleaseSpec) =>
+      surveyImages({ engine, engineInfo, release, options: options.images, builder, signal: runtime.signal });
+    const { release, images } = await surveyLayouts(
+      plan.layouts.map((layout) => releaseFor(cluster.kubernetesVersion, layout)),
+      survey,
+    );
+    const inputs = await clusterInputs(cluster, release, engineInfo, resolvConf);
     const pods = staticPodFiles(manifests, inputs.controlPlane);
     const known = [
       kubeletConfigFile(inputs.nodeAgent, 'standalone'),
@@ -63,7 +64,8 @@ export async function planInstall(options: InstallOptions, run: RunContext = {})
       mode: 0o600,
       sizeBytes: undefined,
     }));
-    const kubelet = kubeletContainer(inputs.nodeAgent);
+    const kind = release.layout === 'component' ? 'builtin' : plan.kubelet;
+    const kubelet = plannedContainer(kind, inputs.nodeAgent, runtime);
     const staticContainers = inputs.controlPlane.release.components;
     return {
       kubernetesVersion: release.version,
@@ -91,4 +93,20 @@ export async function planInstall(options: InstallOptions, run: RunContext = {})
       ],
     };
   });
+}
+
+/** The first of the releases whose images can all be had; where none is, the first, with what it lacks. */
+async function surveyLayouts(
+  releases: readonly ReleaseSpec[],
+  survey: (release: ReleaseSpec) => Promise<readonly SurveyedImage[]>,
+): Promise<{ readonly release: ReleaseSpec; readonly images: readonly SurveyedImage[] }> {
+  const surveyed: { readonly release: ReleaseSpec; readonly images: readonly SurveyedImage[] }[] = [];
+  for (const release of releases) {
+    const images = await survey(release);
+    surveyed.push({ release, images });
+    if (images.every(({ source }) => source !== 'unavailable')) return { release, images };
+  }
+  const [first] = surveyed;
+  if (!first) throw new HyperupError('Internal', 'survey images: no release was named');
+  return first;
 }

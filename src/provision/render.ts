@@ -5,12 +5,13 @@ import { HyperupError } from '../base/errors.js';
 import { fileError, pathExists, writeAtomic } from '../base/files.js';
 import type { InstallOptions } from '../config/types.js';
 import { readManifests } from '../controlplane/manifests.js';
-import { kubeletContainer } from '../nodeagent/kubelet-container.js';
 import { ensurePki } from '../pki/ensure-pki.js';
 import { planPki } from '../pki/plan-pki.js';
 import { releaseFor } from '../release/release-for.js';
 import { kubeconfigFiles, kubeletConfigFile, staticPodFiles } from './cluster-files.js';
 import { clusterInputs, type EngineTraits, pkiOptions, usualEngine } from './cluster-inputs.js';
+import { plannedContainer } from './node-agent.js';
+import { planKubelet } from './plan-kubelet.js';
 import { makeQuietRuntime, type RunContext } from './runtime.js';
 import { withEngine } from './with-engine.js';
 
@@ -26,7 +27,8 @@ export async function render(
 ): Promise<{ readonly files: readonly string[] }> {
   const runtime = makeQuietRuntime(run);
   const { cluster } = options;
-  const release = releaseFor(cluster.kubernetesVersion);
+  const plan = planKubelet(cluster.kubelet, releaseFor(cluster.kubernetesVersion));
+  const release = releaseFor(cluster.kubernetesVersion, plan.layouts[0]);
   const target = resolve(dir);
   await assertEmpty(target);
   const engine = await withEngine(options.engineHost, runtime, (found): Promise<EngineTraits> => found.info()).catch(
@@ -40,8 +42,12 @@ export async function render(
   // Written aside first: the folder appears whole, or not at all.
   const staging = await makeStaging(target);
   try {
-    const plan = planPki(pkiOptions(cluster));
-    const pki = await ensurePki({ dir: join(staging, 'pki'), plan, clock: runtime.clock, logger: runtime.logger });
+    const pki = await ensurePki({
+      dir: join(staging, 'pki'),
+      plan: planPki(pkiOptions(cluster)),
+      clock: runtime.clock,
+      logger: runtime.logger,
+    });
     const files = [
       ...kubeconfigFiles(cluster, pki),
       kubeletConfigFile(inputs.nodeAgent, 'standalone'),
@@ -53,7 +59,7 @@ export async function render(
     }
     const rbac = manifests.rbac.map((object) => dump(object)).join('---\n');
     await writeAtomic(join(staging, 'rbac.yaml'), rbac);
-    const container = JSON.stringify(kubeletContainer(inputs.nodeAgent), undefined, 2);
+    const container = JSON.stringify(plannedContainer(plan.kubelet, inputs.nodeAgent, runtime), undefined, 2);
     await writeAtomic(join(staging, 'kubelet-container.json'), `${container}\n`);
     return { files: await moveIntoPlace(staging, target) };
   } finally {

@@ -16,6 +16,8 @@ export interface SmokeOptions {
   readonly kube: KubeClient;
   readonly engine: Pick<ContainerEngine, 'listContainers'>;
   readonly release: ReleaseSpec;
+  /** The built-in kubelet's image, for releases none of whose images has kubectl. */
+  readonly kubeletImage: string;
   readonly runtime: Pick<Runtime, 'clock' | 'signal'>;
   readonly timeoutMs: number;
   readonly onWait: (reason: string) => void;
@@ -31,11 +33,39 @@ export interface RunningSmoke {
 const namespace = 'kube-system';
 const port = 8080;
 
+const nodeServer = [
+  `const server = require('node:http').createServer((_, answer) => answer.end(require('node:os').hostname())).listen(${port});`,
+  // Process 1 ends on a signal only where it asked for it.
+  "process.on('SIGTERM', () => { server.close(); server.closeAllConnections(); });",
+].join(' ');
+
 /**
- * The smoke pod: kubectl's static file server, which every hyperkube image has, serving the pod's own host name.
- * It talks to no API server.
+ * What the smoke pod runs, without an API server: a web server that gives the pod's own host name. That is kubectl's
+ * static file server, which every hyperkube image has, or else a line of JavaScript in the built-in kubelet's image.
  */
-function smokePod(name: string, release: ReleaseSpec): V1Pod {
+function smokeProgram({ release, kubeletImage }: Pick<SmokeOptions, 'release' | 'kubeletImage'>): {
+  readonly image: string;
+  readonly command: string[];
+} {
+  const { kubectl } = release.components;
+  if (!kubectl) return { image: kubeletImage, command: ['/usr/local/bin/node', '-e', nodeServer] };
+  return {
+    image: componentImage(release, 'kubectl'),
+    command: [
+      ...kubectl.command,
+      'proxy',
+      '--server=http://127.0.0.1:1',
+      '--address=0.0.0.0',
+      `--port=${port}`,
+      '--accept-hosts=.*',
+      '--api-prefix=/none/',
+      '--www=/etc',
+      '--www-prefix=/smoke/',
+    ],
+  };
+}
+
+export function smokePod(name: string, options: Pick<SmokeOptions, 'release' | 'kubeletImage'>): V1Pod {
   return {
     apiVersion: 'v1',
     kind: 'Pod',
@@ -51,19 +81,8 @@ function smokePod(name: string, release: ReleaseSpec): V1Pod {
       containers: [
         {
           name: 'web',
-          image: componentImage(release, 'kubectl'),
+          ...smokeProgram(options),
           imagePullPolicy: 'IfNotPresent',
-          command: [
-            ...release.components.kubectl.command,
-            'proxy',
-            '--server=http://127.0.0.1:1',
-            '--address=0.0.0.0',
-            `--port=${port}`,
-            '--accept-hosts=.*',
-            '--api-prefix=/none/',
-            '--www=/etc',
-            '--www-prefix=/smoke/',
-          ],
           ports: [{ containerPort: port }],
         },
       ],
@@ -95,7 +114,7 @@ function podReason(pod: V1Pod | undefined): string | undefined {
  * with the pod's events.
  */
 export async function runSmoke(options: SmokeOptions): Promise<string> {
-  const { kube, engine, release, runtime, timeoutMs, onWait } = options;
+  const { kube, engine, runtime, timeoutMs, onWait } = options;
   const name = `hyperup-smoke-${randomBytes(3).toString('hex')}`;
   const key = { name, namespace };
   const wait = { clock: runtime.clock, timeoutMs, intervalMs: 80, signal: runtime.signal, onWait };
@@ -108,7 +127,7 @@ export async function runSmoke(options: SmokeOptions): Promise<string> {
     // An API server that has only just come up may not have seen the account yet.
     await waitFor(
       'the smoke pod to be accepted',
-      async () => ({ done: true, value: await kube.create(resources.pods, smokePod(name, release)) }),
+      async () => ({ done: true, value: await kube.create(resources.pods, smokePod(name, options)) }),
       wait,
     );
     await waitFor(

@@ -8,9 +8,8 @@ import { resources } from '../kube/resource-ref.js';
 import { clusterLabel } from '../nodeagent/kubelet-container.js';
 import { checkPki } from '../pki/check-pki.js';
 import { planPki } from '../pki/plan-pki.js';
-import { releaseFor } from '../release/release-for.js';
 import { pkiOptions } from './cluster-inputs.js';
-import { type ClusterRecord, requireRecord } from './cluster-record.js';
+import { type ClusterRecord, recordedRelease, requireRecord } from './cluster-record.js';
 import { findComponentContainer, podLabels } from './component-containers.js';
 import { checkHealth, type HealthInputs, type ProbedComponent, portsOf } from './component-health.js';
 import { adminClient, type ClusterIdentities, pkiDir, readIdentities, serverUrl } from './identities.js';
@@ -76,7 +75,7 @@ async function nodeStatus(
   const name = record.cluster.nodeName;
   try {
     const node = await kube.find(resources.nodes, { name }, { timeoutMs });
-    const fault = nodeFault(node, releaseFor(record.cluster.kubernetesVersion).version);
+    const fault = nodeFault(node, recordedRelease(record).version);
     const version = node?.status?.nodeInfo?.kubeletVersion;
     return {
       component: 'node',
@@ -110,7 +109,7 @@ export async function readStatus(
   const record = await requireRecord(stateDir);
   const { cluster } = record;
   const identities = await readIdentities(cluster);
-  const release = releaseFor(cluster.kubernetesVersion);
+  const release = recordedRelease(record);
   const inputs: HealthInputs = { cluster, release, identities, timeoutMs, signal: runtime.signal };
   const components = await Promise.all([
     ...(['kubelet', ...staticComponents] as const).map((component) =>

@@ -5,12 +5,12 @@ import { extract } from 'tar-stream';
 import { HyperupError, messageOf } from '../base/errors.js';
 import { type Engine, managedLabel, roleLabel } from '../docker/types.js';
 import type { Journal } from '../host/journal.js';
-import { componentImage } from '../release/image-of.js';
+import { componentImage, componentSource } from '../release/image-of.js';
 import type { ReleaseSpec } from '../release/types.js';
 
 /** Where kubectl's program is in the image: hyperkube answers to the name that it is called by. */
 function programPath(release: ReleaseSpec): string {
-  const [program = '/hyperkube'] = release.components.kubectl.command;
+  const [program = '/hyperkube'] = componentSource(release, 'kubectl').command;
   return program;
 }
 

@@ -7,8 +7,7 @@ import { openJournal, readJournal } from '../host/journal.js';
 import { removeBuilds } from '../imagebuild/image-builder.js';
 import { removeStaleProbes } from '../preflight/remove-stale-probes.js';
 import { componentImage } from '../release/image-of.js';
-import { releaseFor } from '../release/release-for.js';
-import { readRecord } from './cluster-record.js';
+import { readRecord, recordedRelease } from './cluster-record.js';
 import { findLeftovers } from './leftovers.js';
 import { makeRuntime, type RunContext, type Runtime } from './runtime.js';
 import type { UninstallResult } from './types.js';
@@ -46,7 +45,7 @@ export function uninstall(options: UninstallOptions, run: RunContext = {}): Oper
         emit,
         keepPaths,
         purgeImages: options.images === 'purge',
-        toolsImage: record && componentImage(releaseFor(record.cluster.kubernetesVersion), 'kube-proxy'),
+        toolsImage: record && componentImage(recordedRelease(record), 'kube-proxy'),
       });
       if (options.images === 'purge' && record) await removeBuilds(record.cacheDir);
       emit({ ...head, state: result.failures.length === 0 ? 'done' : 'failed', detail: `${result.undone} changes` });

@@ -1,8 +1,8 @@
 import { HyperupError } from '../base/errors.js';
 import { type Operation, startOperation } from '../base/operation.js';
 import type { ClusterQuery } from '../config/types.js';
-import { releaseFor } from '../release/release-for.js';
-import { requireRecord } from './cluster-record.js';
+import { kubeletImageReference } from '../imagebuild/kubelet-image.js';
+import { recordedRelease, requireRecord } from './cluster-record.js';
 import { adminClient, readIdentities } from './identities.js';
 import { makeQuietRuntime, makeRuntime, type RunContext } from './runtime.js';
 import { runSmoke } from './smoke.js';
@@ -35,7 +35,8 @@ export function verify(query: ClusterQuery, run: RunContext = {}): Operation<Clu
         const message = await runSmoke({
           kube,
           engine,
-          release: releaseFor(record.cluster.kubernetesVersion),
+          release: recordedRelease(record),
+          kubeletImage: kubeletImageReference(record.hyperupVersion),
           runtime,
           timeoutMs: query.timeoutMs,
           onWait: (reason) => emit({ type: 'wait', step: 'smoke', reason }),

@@ -1,27 +1,22 @@
 import type { ReleaseFacts } from './releases.js';
-import type { BuildRecipe, Component, ComponentSource, ReleaseImage, ReleaseSpec } from './types.js';
-
-/** How a release's components are spread over images: all from hyperkube, or the control plane from an image each. */
-export type ImageLayout = 'hyperkube' | 'component';
+import type { BuildRecipe, ComponentSource, ImageLayout, ReleaseImage, ReleasePrograms, ReleaseSpec } from './types.js';
 
 const registry = 'k8s.gcr.io';
 
 /** Those that kubeadm also runs from an image of their own. */
 const componentImages = ['kube-apiserver', 'kube-controller-manager', 'kube-scheduler', 'kube-proxy'] as const;
 
-/**
- * The release's image set in one of the two layouts, frozen. In the `component` layout the kubelet and kubectl stay
- * with hyperkube, since no upstream image holds them.
- */
+/** The release's image set in one of the two layouts, frozen. */
 export function imageSet(facts: ReleaseFacts, layout: ImageLayout): ReleaseSpec {
+  const programs = layout === 'hyperkube' ? (['hyperkube'] as const) : componentImages;
   const images = [
-    releaseImage(facts, 'hyperkube', facts.version),
+    ...programs.map((name) => releaseImage(facts, name, facts.version)),
     releaseImage(facts, 'etcd', facts.etcdTag),
     releaseImage(facts, 'pause', facts.pauseTag),
-    ...(layout === 'component' ? componentImages.map((name) => releaseImage(facts, name, facts.version)) : []),
   ];
   return Object.freeze({
     version: facts.version,
+    layout,
     images: Object.freeze(images),
     components: Object.freeze(layout === 'hyperkube' ? hyperkubeComponents() : separateComponents()),
     etcdSeries: facts.etcdSeries,
@@ -34,7 +29,7 @@ function releaseImage(facts: ReleaseFacts, name: string, tag: string): ReleaseIm
   return Object.freeze({ name, reference: `${registry}/${name}:${tag}`, ...(recipe ? { recipe } : {}) });
 }
 
-function hyperkubeComponents(): Record<Component, ComponentSource> {
+function hyperkubeComponents(): ReleasePrograms {
   return {
     etcd: source('etcd', 'etcd'),
     'kube-apiserver': source('hyperkube', '/hyperkube', 'kube-apiserver'),
@@ -47,9 +42,9 @@ function hyperkubeComponents(): Record<Component, ComponentSource> {
 }
 
 /** The commands are kubeadm's (`phases/controlplane/manifests.go`, `phases/addons/proxy/manifests.go`). */
-function separateComponents(): Record<Component, ComponentSource> {
+function separateComponents(): ReleasePrograms {
   return {
-    ...hyperkubeComponents(),
+    etcd: source('etcd', 'etcd'),
     'kube-apiserver': source('kube-apiserver', 'kube-apiserver'),
     'kube-controller-manager': source('kube-controller-manager', 'kube-controller-manager'),
     'kube-scheduler': source('kube-scheduler', 'kube-scheduler'),

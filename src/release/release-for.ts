@@ -1,7 +1,7 @@
 import { HyperupError } from '../base/errors.js';
-import { type ImageLayout, imageSet } from './image-sets.js';
+import { imageSet } from './image-sets.js';
 import { type ReleaseFacts, releaseFacts } from './releases.js';
-import type { ReleaseSpec } from './types.js';
+import type { ImageLayout, ReleaseSpec } from './types.js';
 
 /** Every version that `releaseFor` knows, oldest first, with the leading v. */
 export function knownReleases(): readonly string[] {
@@ -10,9 +10,10 @@ export function knownReleases(): readonly string[] {
 
 /**
  * The release of a version as users write it: `v1.20.2`, `1.20.2`, or `1.20` for the newest patch known.
+ * Without a layout it is hyperkube's while hyperkube can serve: while the release's kubelet drives Docker.
  * Frozen; each call gives an equal value. Throws `InvalidConfig`, naming the known versions, for any other.
  */
-export function releaseFor(version: string, layout: ImageLayout = 'hyperkube'): ReleaseSpec {
+export function releaseFor(version: string, layout?: ImageLayout): ReleaseSpec {
   const match = /^v?(\d+)\.(\d+)(?:\.(\d+))?$/.exec(version.trim());
   const known = knownReleases().join(', ');
   if (!match) {
@@ -30,7 +31,7 @@ export function releaseFor(version: string, layout: ImageLayout = 'hyperkube'): 
       details: { version, known: knownReleases() },
     });
   }
-  return imageSet(facts, layout);
+  return imageSet(facts, layout ?? (facts.dockershim ? 'hyperkube' : 'component'));
 }
 
 function exactly(version: string): ReleaseFacts | undefined {

@@ -65,6 +65,15 @@ export const releaseFacts: readonly ReleaseFacts[] = Object.freeze(
         dockershim: true,
         recipes: [],
       },
+      // The first minor whose kubelet can't drive Docker.
+      {
+        version: 'v1.24.3',
+        etcdTag: '3.5.3-0',
+        pauseTag: '3.7',
+        etcdSeries: '3.5',
+        dockershim: false,
+        recipes: [],
+      },
     ] satisfies ReleaseFacts[]
   ).map((facts) => Object.freeze({ ...facts, recipes: Object.freeze(facts.recipes) })),
 );

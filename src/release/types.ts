@@ -26,12 +26,22 @@ export interface ComponentSource {
   readonly command: readonly string[];
 }
 
+/** How a release's components are spread over images: all from hyperkube, or the control plane from an image each. */
+export type ImageLayout = 'hyperkube' | 'component';
+
+/** Who runs from which image. No image of the `component` layout holds a kubelet or kubectl. */
+export type ReleasePrograms = Readonly<
+  Record<Exclude<Component, 'kubelet' | 'kubectl'>, ComponentSource> &
+    Partial<Record<'kubelet' | 'kubectl', ComponentSource>>
+>;
+
 /** One Kubernetes version as data: its images, who runs from which, and what differs by version. */
 export interface ReleaseSpec {
   /** With the leading v. */
   readonly version: string;
   readonly images: readonly ReleaseImage[];
-  readonly components: Readonly<Record<Component, ComponentSource>>;
+  readonly layout: ImageLayout;
+  readonly components: ReleasePrograms;
   /** What etcd's version must begin with to be trusted with this release. */
   readonly etcdSeries: string;
   /** False from 1.24, where the Go kubelet lost its Docker driver. */

@@ -3,6 +3,7 @@ import {
   figureOf,
   formatAgainst,
   formatFigure,
+  formatGoal,
   type Measure,
   type MeasureUnit,
   median,
@@ -39,13 +40,10 @@ function valueCell(values: readonly number[], unit: MeasureUnit): string {
 }
 
 function measureRows(measure: Measure): readonly (readonly string[])[] {
-  const { name, unit, goal } = measure;
+  const { name, unit } = measure;
   const figure = figureOf(measure);
+  const goal = formatGoal(measure, ' ');
   const verdict = meetsGoal(measure) ? 'met' : 'MISSED';
-  if (measure.kind === 'value') {
-    const text = `${formatAgainst(figure, goal, unitDigits(unit))}${unit}`;
-    return [[name, valueCell(measure.values, unit), text, `<= ${goal}${unit}`, verdict]];
-  }
   const side = (label: string, values: readonly number[]) => [
     `${name}, ${label}`,
     valueCell(values, unit),
@@ -53,6 +51,11 @@ function measureRows(measure: Measure): readonly (readonly string[])[] {
     '',
     '',
   ];
+  if (measure.kind === 'value') {
+    const text = `${formatAgainst(figure, measure, unitDigits(unit))}${unit}`;
+    const own = [name, valueCell(measure.values, unit), text, goal, verdict];
+    return measure.theirs ? [own, side('theirs', measure.theirs)] : [own];
+  }
   const ratios = measure.ours.flatMap((value, run) => {
     const other = measure.theirs[run];
     return other === undefined ? [] : [value / other];
@@ -65,7 +68,7 @@ function measureRows(measure: Measure): readonly (readonly string[])[] {
   return [
     side('ours', measure.ours),
     side('theirs', measure.theirs),
-    [`${name}, ratio`, perRun, formatAgainst(figure, goal, 2), `<= ${goal}`, verdict],
+    [`${name}, ratio`, perRun, formatAgainst(figure, measure, 2), goal, verdict],
   ];
 }
 

@@ -1,12 +1,17 @@
 /** What a figure counts. `''` is a bare number. */
-export type MeasureUnit = 's' | 'ms' | 'MB' | '';
+export type MeasureUnit = 's' | 'ms' | 'MB' | 'MB/s' | '%' | '';
+
+/** What a figure is held against. */
+export type Goal = Pick<MeasureBase, 'goal' | 'atLeast'>;
 
 interface MeasureBase {
   /** Kebab-case; unique in a run. */
   readonly name: string;
   readonly unit: MeasureUnit;
-  /** The greatest figure that passes. */
+  /** The greatest figure that passes; the least one with `atLeast`. */
   readonly goal: number;
+  /** More is better. */
+  readonly atLeast?: boolean;
 }
 
 /** Ours against theirs, run by run; judged by the ratio of the two medians. */
@@ -20,6 +25,8 @@ export interface RatioMeasure extends MeasureBase {
 export interface ValueMeasure extends MeasureBase {
   readonly kind: 'value';
   readonly values: readonly number[];
+  /** What theirs came to, printed beside it; not judged. */
+  readonly theirs?: readonly number[];
 }
 
 export type Measure = RatioMeasure | ValueMeasure;
@@ -39,10 +46,19 @@ export function figureOf(measure: Measure): number {
 
 /** True where the goal is met; by the exact figure, not by the rounded one that is printed. */
 export function meetsGoal(measure: Measure): boolean {
-  return figureOf(measure) <= measure.goal;
+  return passes(figureOf(measure), measure);
 }
 
-const digitsOf: Readonly<Record<MeasureUnit, number>> = { s: 1, ms: 0, MB: 1, '': 0 };
+function passes(value: number, { goal, atLeast = false }: Goal): boolean {
+  return atLeast ? value >= goal : value <= goal;
+}
+
+/** `<= 5s`, `>= 0.8`; a ratio has no unit. With a space between sign and figure where `space` is one. */
+export function formatGoal({ kind, goal, unit, atLeast = false }: Measure, space = ''): string {
+  return `${atLeast ? '>=' : '<='}${space}${goal}${kind === 'value' ? unit : ''}`;
+}
+
+const digitsOf: Readonly<Record<MeasureUnit, number>> = { s: 1, ms: 0, MB: 1, 'MB/s': 0, '%': 2, '': 0 };
 
 /** Decimals in a unit's usual precision. */
 export function unitDigits(unit: MeasureUnit): number {
@@ -55,21 +71,23 @@ export function formatFigure(value: number, unit: MeasureUnit): string {
 }
 
 /** Rounded to so many digits, or to as many more as it takes for a missed goal not to read as met, nor a met one as missed. */
-export function formatAgainst(value: number, goal: number, digits: number): string {
+export function formatAgainst(value: number, goal: Goal, digits: number): string {
   for (let more = digits; more < digits + 9; more += 1) {
     const text = value.toFixed(more);
-    if (Number(text) <= goal === value <= goal) return text;
+    if (passes(Number(text), goal) === passes(value, goal)) return text;
   }
   return String(value);
 }
 
 /** The line that a machine reads: `bench: install ratio=0.52 goal<=0.6 ours=8.9s theirs=17.1s`. */
 export function benchLine(measure: Measure): string {
-  const { name, unit, goal } = measure;
+  const { name, unit } = measure;
   const figure = figureOf(measure);
+  const middle = (values: readonly number[]) => formatFigure(median(values), unit);
   if (measure.kind === 'value') {
-    return `bench: ${name} value=${formatAgainst(figure, goal, unitDigits(unit))}${unit} goal<=${goal}${unit}`;
+    const theirs = measure.theirs ? ` theirs=${middle(measure.theirs)}` : '';
+    return `bench: ${name} value=${formatAgainst(figure, measure, unitDigits(unit))}${unit} goal${formatGoal(measure)}${theirs}`;
   }
-  const [ours, theirs] = [median(measure.ours), median(measure.theirs)].map((value) => formatFigure(value, unit));
-  return `bench: ${name} ratio=${formatAgainst(figure, goal, 2)} goal<=${goal} ours=${ours} theirs=${theirs}`;
+  const sides = `ours=${middle(measure.ours)} theirs=${middle(measure.theirs)}`;
+  return `bench: ${name} ratio=${formatAgainst(figure, measure, 2)} goal${formatGoal(measure)} ${sides}`;
 }

@@ -7,7 +7,6 @@
  */
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { messageOf } from '../../src/base/errors.js';
 import { makeDefaults } from '../../src/config/defaults.js';
 import { readHostFacts } from '../../src/config/host-facts.js';
 import { connectEngine } from '../../src/docker/connect.js';
@@ -15,7 +14,7 @@ import type { Engine } from '../../src/docker/types.js';
 import { localHost } from '../../src/host/host.js';
 import { runCommand } from '../../src/host/run-command.js';
 import { releaseFor } from '../../src/release/release-for.js';
-import { outputOf } from '../e2e/support/program.js';
+import { createBenchProgram, wantedNames, wantedRuns } from './bench-program.js';
 import { type BenchReport, benchTable, type FactRow } from './bench-table.js';
 import { ensureKubeadm, kubeadmPath } from './build-kubeadm.js';
 import { checkMachineIsFree } from './check-machine-is-free.js';
@@ -23,45 +22,16 @@ import { type HyperupRun, runHyperup, runVersion } from './hyperup-side.js';
 import { ensureCurrentImages, measureImages } from './image-measures.js';
 import { type KubeadmRun, removeFormerRun, runKubeadm } from './kubeadm-side.js';
 import { benchLine, type Measure, meetsGoal } from './measures.js';
+import { withServiceRoute } from './service-route.js';
 
 const parts = ['version', 'images', 'cluster'] as const;
-type Part = (typeof parts)[number];
 
 const options = makeDefaults(readHostFacts(process.env), process.env);
 const { cluster } = options;
 const release = releaseFor(cluster.kubernetesVersion);
 const host = localHost(runCommand);
 
-let interrupted = false;
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-  // What runs gets the signal from the terminal too, or ends at its own pace; then this run clears up.
-  process.once(signal, () => {
-    interrupted = true;
-    say(`interrupted by ${signal}: clearing up`);
-  });
-}
-
-/** Progress goes where it doesn't mix with the figures. */
-function say(line: string): void {
-  process.stderr.write(`${line}\n`);
-}
-
-function throwIfInterrupted(): void {
-  if (interrupted) throw new Error('interrupted');
-}
-
-function wantedRuns(): number {
-  const text = process.env['BENCH_RUNS'] || '3';
-  if (!/^[1-9]\d?$/.test(text)) throw new Error(`BENCH_RUNS: got ${text}, want a number from 1 to 99`);
-  return Number(text);
-}
-
-function wantedParts(): ReadonlySet<Part> {
-  const words = (process.env['BENCH_ONLY'] ?? '').split(',').filter((word) => word !== '');
-  const chosen = parts.filter((part) => words.includes(part));
-  if (chosen.length < words.length) throw new Error(`BENCH_ONLY: got ${words.join(',')}, want some of ${parts}`);
-  return new Set(words.length === 0 ? parts : chosen);
-}
+const { say, throwIfInterrupted, finish } = createBenchProgram();
 
 async function measureVersion(): Promise<readonly Measure[]> {
   say('hyperup --version');
@@ -70,25 +40,12 @@ async function measureVersion(): Promise<readonly Measure[]> {
   return [{ kind: 'value', name: 'version', unit: 'ms', goal: 150, values }];
 }
 
-/** A Service address that nothing serves must end on this machine; the route is taken back if it was made here. */
-async function withServiceRoute<T>(work: () => Promise<T>): Promise<T> {
-  const route = ['local', cluster.serviceCidr, 'dev', 'lo'];
-  const found = await outputOf('ip', ['route', 'show', 'table', 'local', 'exact', cluster.serviceCidr]);
-  if (found.trim() !== '') return work();
-  await outputOf('ip', ['route', 'add', ...route]);
-  try {
-    return await work();
-  } finally {
-    await outputOf('ip', ['route', 'delete', ...route]);
-  }
-}
-
 async function measureClusters(engine: Engine, workDir: string): Promise<BenchReport> {
   const version = cluster.kubernetesVersion;
   say(`kubeadm ${version} (${kubeadmPath(version)})`);
   const program = await ensureKubeadm({ engine, run: runCommand, version, onLine: (line) => say(`  ${line}`) });
   const [ours, theirs]: [HyperupRun[], KubeadmRun[]] = [[], []];
-  const runs = wantedRuns();
+  const runs = wantedRuns(process.env['BENCH_RUNS']);
   for (let run = 1; run <= runs; run += 1) {
     throwIfInterrupted();
     say(`run ${run} of ${runs}: hyperup install, install, uninstall`);
@@ -146,8 +103,8 @@ function clusterReport(ours: readonly HyperupRun[], theirs: readonly KubeadmRun[
 }
 
 async function bench(): Promise<number> {
-  const wanted = wantedParts();
-  wantedRuns();
+  const wanted = wantedNames(process.env['BENCH_ONLY'], parts);
+  wantedRuns(process.env['BENCH_RUNS']);
   const engine = await connectEngine({ env: process.env });
   await mkdir(dirname(kubeadmPath(release.version)), { recursive: true });
   const workDir = await mkdtemp(join(dirname(kubeadmPath(release.version)), 'run-'));
@@ -168,7 +125,7 @@ async function bench(): Promise<number> {
     const built = wanted.has('images') ? await measureImages(images) : { measures: [], notes: [] };
     throwIfInterrupted();
     const clusters = wanted.has('cluster')
-      ? await withServiceRoute(() => measureClusters(engine, workDir))
+      ? await withServiceRoute(cluster.serviceCidr, () => measureClusters(engine, workDir))
       : { measures: [], facts: [], notes: [] };
     const measures = [...clusters.measures, ...version, ...built.measures];
     const report = { measures, facts: clusters.facts, notes: [...clusters.notes, ...built.notes] };
@@ -180,12 +137,4 @@ async function bench(): Promise<number> {
   }
 }
 
-try {
-  process.exitCode = await bench();
-} catch (error) {
-  say(messageOf(error));
-  for (let cause = error; cause instanceof Error && cause.cause !== undefined; cause = cause.cause) {
-    say(`  ${messageOf(cause.cause)}`);
-  }
-  process.exitCode = interrupted ? 130 : 1;
-}
+await finish(bench);

@@ -1,7 +1,7 @@
 import type { ControlPlaneInputs } from '../../src/controlplane/inputs.js';
 import type { NodeAgentInputs } from '../../src/nodeagent/inputs.js';
-import type { ImageLayout } from '../../src/release/image-sets.js';
 import { releaseFor } from '../../src/release/release-for.js';
+import type { ImageLayout } from '../../src/release/types.js';
 import { makeCluster } from './cluster.js';
 
 /** The control plane's inputs for a version, with `over` on top. */

@@ -10,23 +10,36 @@ import { visitCounter } from './workloads/visit-counter.js';
 
 export type { WorkloadOptions } from './workloads/context.js';
 
+const workloads = {
+  everyday: ['run, expose, logs, exec, describe, events', everyday],
+  visitCounter: ['a page on a host port and the Redis beside it', visitCounter],
+  database: ['a database and five servers that find it by its Service', database],
+  rolling: ['a Deployment, scaled and rolled', rolling],
+  sums: ['a Job to completion', sums],
+  settings: ['a ConfigMap and a Secret as environment and as files', settings],
+} as const;
+
+export type WorkloadName = keyof typeof workloads;
+
 /**
  * Proves on a live cluster, through kubectl like a user, that real workloads run, and that all of them are gone after.
- * The images of `support/test-images.ts` must be in the engine. Takes about two minutes.
+ * The images of `support/test-images.ts` must be in the engine. All of them take about two minutes.
  */
-export async function runWorkloads(t: Test, options: WorkloadOptions): Promise<void> {
+export async function runWorkloads(
+  t: Test,
+  options: WorkloadOptions,
+  names: readonly WorkloadName[] = Object.keys(workloads) as WorkloadName[],
+): Promise<void> {
   const context = workloadContext(options);
   const whole = (args: readonly string[]) => kubectlOutput(options.kubectl, args);
   await whole(['create', 'namespace', workloadNamespace]);
   t.teardown(() => options.kubectl(['delete', 'namespace', workloadNamespace, '--ignore-not-found', '--timeout=120s']));
 
   const within = { timeout: 400_000 };
-  await t.test('run, expose, logs, exec, describe, events', within, (t) => everyday(t, context));
-  await t.test('a page on a host port and the Redis beside it', within, (t) => visitCounter(t, context));
-  await t.test('a database and five servers that find it by its Service', within, (t) => database(t, context));
-  await t.test('a Deployment, scaled and rolled', within, (t) => rolling(t, context));
-  await t.test('a Job to completion', within, (t) => sums(t, context));
-  await t.test('a ConfigMap and a Secret as environment and as files', within, (t) => settings(t, context));
+  for (const name of names) {
+    const [title, run] = workloads[name];
+    await t.test(title, within, (t) => run(t, context));
+  }
 
   await t.test('everything is gone again', within, async (t) => {
     await podsGone(context);

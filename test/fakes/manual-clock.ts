@@ -6,6 +6,8 @@ export interface ManualClock extends Clock {
   advance(ms: number): void;
   /** Advances, and lets what the woken do next happen. */
   advanceAndRun(ms: number): Promise<void>;
+  /** Sets the wall clock forward or back, as an administrator or NTP does; wakes nobody. */
+  setWall(byMs: number): void;
   /** How many sleep now. */
   readonly waiting: number;
   /** How long each sleep that was ever asked for was to be. */
@@ -17,6 +19,7 @@ export interface ManualClock extends Clock {
 /** `startMs` is the wall clock's first moment; the monotonic one starts at zero. */
 export function makeManualClock(startMs = 0): ManualClock {
   let time = 0;
+  let wallMs = startMs;
   const sleepers = new Set<{ readonly at: number; readonly wake: () => void }>();
   const sleeps: number[] = [];
   const watchers = new Set<() => void>();
@@ -25,10 +28,13 @@ export function makeManualClock(startMs = 0): ManualClock {
     for (const sleeper of [...sleepers].sort((a, b) => a.at - b.at)) if (sleeper.at <= time) sleeper.wake();
   };
   return {
-    now: () => startMs + time,
+    now: () => wallMs + time,
     monotonicMs: () => time,
     get waiting() {
       return sleepers.size;
+    },
+    setWall(byMs) {
+      wallMs += byMs;
     },
     sleeps,
     slept: (count) =>
@@ -57,14 +63,16 @@ export function makeManualClock(startMs = 0): ManualClock {
           at: time + ms,
           wake: () => {
             sleepers.delete(sleeper);
+            signal?.removeEventListener('abort', give);
             resolve();
           },
         };
-        sleepers.add(sleeper);
-        signal?.addEventListener('abort', () => {
+        const give = () => {
           sleepers.delete(sleeper);
-          reject(signal.reason as Error);
-        });
+          reject(signal?.reason as Error);
+        };
+        sleepers.add(sleeper);
+        signal?.addEventListener('abort', give);
       }),
     advance,
     async advanceAndRun(ms) {

@@ -6,7 +6,7 @@ import t from 'tap';
 const ranks: readonly (readonly string[])[] = [
   ['base'],
   ['config', 'release', 'docker', 'kube', 'pki', 'host'],
-  ['mirror', 'controlplane', 'nodeagent', 'kubelet', 'engine', 'preflight', 'imagebuild'],
+  ['mirror', 'controlplane', 'nodeagent', 'kubelet', 'dns', 'engine', 'preflight', 'imagebuild'],
   ['provision'],
   ['cli', '(entry)'],
 ];

@@ -1,11 +1,12 @@
+import { X509Certificate } from 'node:crypto';
 import { chmod, mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Clock } from '../../base/clock.js';
 import { messageOf } from '../../base/errors.js';
-import { pathExists, writeAtomic } from '../../base/files.js';
+import { pathExists, readTextIfPresent, writeAtomic } from '../../base/files.js';
 import type { Logger } from '../../base/logger.js';
 import { createKubeClient } from '../../kube/kube-client.js';
-import type { KubeClient } from '../../kube/kube-client-types.js';
+import type { KubeClient, KubeClientOptions } from '../../kube/kube-client-types.js';
 import { readClientOptions } from '../../kube/kubeconfig-client.js';
 import { dumpKubeconfigYaml } from '../../kube/kubeconfig-yaml.js';
 import { renewalMs } from './key-and-request.js';
@@ -23,6 +24,8 @@ export interface ClientCredentialsOptions {
   readonly signal: AbortSignal;
   /** A client with the newest credentials; the former one is closed by whoever got it. */
   readonly onClient: (client: KubeClient) => void;
+  /** `createKubeClient` where absent. */
+  readonly connect?: ((options: KubeClientOptions) => KubeClient) | undefined;
 }
 
 /**
@@ -30,9 +33,9 @@ export interface ClientCredentialsOptions {
  * before they end. A kubeconfig that isn't there yet is waited for. Runs until the signal fires.
  */
 export async function keepClientCredentials(options: ClientCredentialsOptions): Promise<void> {
-  const { kubeconfigPath, clock, logger, signal, random } = options;
-  if (!(await pathExists(kubeconfigPath))) await bringAbout(options);
-  let certPem = await useKubeconfig(options);
+  const { clock, logger, signal, random, connect = createKubeClient } = options;
+  if (!(await pathExists(options.kubeconfigPath))) await bringAbout(options);
+  let certPem = await useFirst(options);
   while (options.rotate && certPem !== undefined && !signal.aborted) {
     const waitMs = renewalMs(certPem, random()) - clock.now();
     // Timers hold 24 days; looking each hour also bears with a clock that jumps.
@@ -41,13 +44,18 @@ export async function keepClientCredentials(options: ClientCredentialsOptions): 
       continue;
     }
     try {
-      const client = createKubeClient(await readClientOptions(kubeconfigPath));
+      const client = connect(await readNewest(options));
       try {
         await obtain(options, client);
       } finally {
         await client.close();
       }
+      const before = certPem;
       certPem = await useKubeconfig(options);
+      if (certPem === before) {
+        logger.warn('The renewed client certificate is of another subject than the kubeconfig and is not used');
+        return;
+      }
       logger.info('Client certificate renewed');
     } catch (error) {
       if (signal.aborted) return;
@@ -74,11 +82,37 @@ async function bringAbout(options: ClientCredentialsOptions): Promise<void> {
   }
 }
 
-/** Gives the client certificate's PEM where the kubeconfig has one. */
-async function useKubeconfig({ kubeconfigPath, onClient }: ClientCredentialsOptions): Promise<string | undefined> {
-  const client = await readClientOptions(kubeconfigPath);
-  onClient(createKubeClient(client));
+/** As `useKubeconfig`, until the file can be read: whoever writes it may be in the midst of it. */
+async function useFirst(options: ClientCredentialsOptions): Promise<string | undefined> {
+  const { clock, logger, signal } = options;
+  for (let waitMs = 200; !signal.aborted; waitMs = Math.min(waitMs * 2, 5000)) {
+    try {
+      return await useKubeconfig(options);
+    } catch (error) {
+      logger.warn('Kubeconfig is of no use yet', { path: options.kubeconfigPath, err: messageOf(error) });
+    }
+    await clock.sleep(waitMs, signal).catch(() => {});
+  }
+  return undefined;
+}
+
+/** Gives the client certificate's PEM where there is one. */
+async function useKubeconfig(options: ClientCredentialsOptions): Promise<string | undefined> {
+  const { connect = createKubeClient, onClient } = options;
+  const client = await readNewest(options);
+  onClient(connect(client));
   return client.clientCertPem;
+}
+
+/** The kubeconfig's; of one that contains its certificate the renewed one stands in a file of its own. */
+async function readNewest(options: ClientCredentialsOptions): Promise<KubeClientOptions> {
+  const given = await readClientOptions(options.kubeconfigPath);
+  const renewed = options.rotate ? await readTextIfPresent(certificatePath(options)) : undefined;
+  if (renewed === undefined || given.clientCertPem === undefined) return given;
+  const [former, newer] = [new X509Certificate(given.clientCertPem), new X509Certificate(renewed)];
+  // A kubeconfig that was made after it is of a newer cluster.
+  const isBetter = newer.subject === former.subject && Date.parse(newer.validFrom) > Date.parse(former.validFrom);
+  return isBetter ? { ...given, clientCertPem: renewed, clientKeyPem: renewed } : given;
 }
 
 function certificatePath({ certDir }: ClientCredentialsOptions): string {
@@ -102,7 +136,8 @@ async function obtain(options: ClientCredentialsOptions, client: KubeClient): Pr
 /** Certificate by the bootstrap credentials, then a kubeconfig that names its file. */
 async function bootstrap(options: ClientCredentialsOptions, path: string): Promise<void> {
   const from = await readClientOptions(path);
-  const client = createKubeClient(from);
+  const { connect = createKubeClient } = options;
+  const client = connect(from);
   try {
     await obtain(options, client);
   } finally {

@@ -17,8 +17,8 @@ export interface SigningOptions {
 }
 
 /**
- * Asks the API server for a certificate and waits until somebody has approved the request. Throws `PermissionDenied` where
- * it was denied, `Timeout`, `Aborted` (v1.20 `client-go/util/certificate/csr`).
+ * Asks the API server for a certificate and waits until somebody has approved the request. Throws `Unhealthy` where it
+ * was denied or couldn't be signed, `Timeout`, `Aborted` (v1.20 `client-go/util/certificate/csr`).
  */
 export async function obtainCertificate(
   options: SigningOptions,

@@ -1,43 +1,57 @@
 import { HyperupError } from '../../base/errors.js';
+import { parseQuantity } from '../pod/quantity.js';
 import { parseDuration } from './duration.js';
 
-type Kind = 'string' | 'number' | 'boolean' | 'duration' | 'strings' | 'stringMap' | 'object' | 'taints';
+type NamedKind =
+  | 'string'
+  | 'number'
+  | 'boolean'
+  | 'duration'
+  | 'strings'
+  | 'durationMap'
+  | 'quantity'
+  | 'quantityMap'
+  | 'thresholdMap'
+  | 'taints';
+
+/** What kind of value a field takes: one of these, or one of the texts listed. */
+export type ValueKind = NamedKind | readonly string[];
 
 /**
  * The fields of KubeletConfiguration v1beta1 that are read, by their path (v1.20 `staging/src/k8s.io/kubelet/config/v1beta1`,
  * newer ones included). The value is what kind of text or number stands there.
  */
-export const configurationFields: Readonly<Record<string, Kind>> = {
+export const configurationFields: Readonly<Record<string, ValueKind>> = {
   address: 'string',
   allowedUnsafeSysctls: 'strings',
   'authentication.anonymous.enabled': 'boolean',
   'authentication.webhook.cacheTTL': 'duration',
   'authentication.webhook.enabled': 'boolean',
   'authentication.x509.clientCAFile': 'string',
-  'authorization.mode': 'string',
+  'authorization.mode': ['AlwaysAllow', 'Webhook'],
   'authorization.webhook.cacheAuthorizedTTL': 'duration',
   'authorization.webhook.cacheUnauthorizedTTL': 'duration',
-  cgroupDriver: 'string',
+  cgroupDriver: ['cgroupfs', 'systemd'],
   cgroupRoot: 'string',
   cgroupsPerQOS: 'boolean',
   clusterDNS: 'strings',
   clusterDomain: 'string',
   containerLogMaxFiles: 'number',
-  containerLogMaxSize: 'string',
+  containerLogMaxSize: 'quantity',
   enableDebuggingHandlers: 'boolean',
   enableServer: 'boolean',
-  evictionHard: 'stringMap',
+  evictionHard: 'thresholdMap',
   evictionMaxPodGracePeriod: 'number',
   evictionPressureTransitionPeriod: 'duration',
-  evictionSoft: 'stringMap',
-  evictionSoftGracePeriod: 'stringMap',
+  evictionSoft: 'thresholdMap',
+  evictionSoftGracePeriod: 'durationMap',
   fileCheckFrequency: 'duration',
   healthzBindAddress: 'string',
   healthzPort: 'number',
   imageGCHighThresholdPercent: 'number',
   imageGCLowThresholdPercent: 'number',
   imageMinimumGCAge: 'duration',
-  kubeReserved: 'stringMap',
+  kubeReserved: 'quantityMap',
   maxParallelImagePulls: 'number',
   maxPods: 'number',
   nodeLeaseDurationSeconds: 'number',
@@ -57,9 +71,9 @@ export const configurationFields: Readonly<Record<string, Kind>> = {
   serverTLSBootstrap: 'boolean',
   staticPodPath: 'string',
   streamingConnectionIdleTimeout: 'duration',
-  systemReserved: 'stringMap',
+  systemReserved: 'quantityMap',
   tlsCertFile: 'string',
-  tlsMinVersion: 'string',
+  tlsMinVersion: ['VersionTLS10', 'VersionTLS11', 'VersionTLS12', 'VersionTLS13'],
   tlsPrivateKeyFile: 'string',
 };
 
@@ -136,6 +150,9 @@ const ignoredFields: readonly string[] = [
   'volumeStatsAggPeriod',
 ];
 
+/** Numbers of which 0 means "as if it weren't there", as v1beta1 has it; so do durations of 0 and empty texts, all of them. */
+const zeroMeansDefault: readonly string[] = ['maxPods', 'nodeLeaseDurationSeconds', 'port'];
+
 /** The values of a configuration file by path, durations as milliseconds. */
 export type ConfigurationValues = ReadonlyMap<string, unknown>;
 
@@ -163,35 +180,48 @@ export function readConfiguration(parsed: unknown, origin: string): Configuratio
 function walk(fields: Record<string, unknown>, prefix: string, values: Map<string, unknown>, faults: string[]): void {
   for (const [name, value] of Object.entries(fields)) {
     const path = `${prefix}${name}`;
-    const kind = configurationFields[path];
+    const kind = Object.hasOwn(configurationFields, path) ? configurationFields[path] : undefined;
     if (value === null || value === undefined || (prefix === '' && ignoredFields.includes(name))) continue;
     if (kind) {
       const read = readValue(value, kind);
-      if (read === undefined) faults.push(`${path}: got ${JSON.stringify(value)}, want ${kindText[kind]}`);
-      else values.set(path, read);
+      if (read === undefined) faults.push(`${path}: got ${JSON.stringify(value)}, want ${kindText(kind)}`);
+      else if (!isUnset(path, kind, read)) values.set(path, read);
     } else if (isRecord(value) && Object.keys(configurationFields).some((known) => known.startsWith(`${path}.`))) {
       walk(value, `${path}.`, values, faults);
     } else faults.push(`${path}: no such field`);
   }
 }
 
-const kindText: Readonly<Record<Kind, string>> = {
+/** Files that tools write name every field, with zeros for what they leave to the kubelet. */
+function isUnset(path: string, kind: ValueKind, value: unknown): boolean {
+  return value === '' || (value === 0 && (kind === 'duration' || zeroMeansDefault.includes(path)));
+}
+
+const kindTexts: Readonly<Record<NamedKind, string>> = {
   string: 'a text',
   number: 'a whole number',
   boolean: 'true or false',
   duration: 'a duration such as 10s',
   strings: 'a list of texts',
-  stringMap: 'a map of texts',
-  object: 'a map',
+  durationMap: 'a map of durations such as 10s',
+  quantity: 'a quantity such as 10Mi',
+  quantityMap: 'a map of quantities such as 100Mi',
+  thresholdMap: 'a map of quantities such as 100Mi, or shares such as 10%',
   taints: 'a list of taints',
 };
+
+/** What a value of that kind looks like, for messages. */
+export function kindText(kind: ValueKind): string {
+  return typeof kind === 'string' ? kindTexts[kind] : kind.join(' or ');
+}
 
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** The value in our terms; undefined where it is not of that kind. */
-export function readValue(value: unknown, kind: Kind): unknown {
+export function readValue(value: unknown, kind: ValueKind): unknown {
+  if (typeof kind !== 'string') return value === '' || kind.some((known) => known === value) ? value : undefined;
   switch (kind) {
     case 'string':
       return typeof value === 'string' ? value : undefined;
@@ -200,13 +230,17 @@ export function readValue(value: unknown, kind: Kind): unknown {
     case 'boolean':
       return typeof value === 'boolean' ? value : undefined;
     case 'duration':
-      return typeof value === 'string' ? durationOf(value) : undefined;
+      return durationOf(value);
     case 'strings':
       return Array.isArray(value) && value.every((item) => typeof item === 'string') ? value : undefined;
-    case 'stringMap':
-      return isRecord(value) && Object.values(value).every((item) => typeof item === 'string') ? value : undefined;
-    case 'object':
-      return isRecord(value) ? value : undefined;
+    case 'durationMap':
+      return mapOf(value, durationOf);
+    case 'quantity':
+      return value === '' ? value : quantityOf(value);
+    case 'quantityMap':
+      return mapOf(value, quantityOf);
+    case 'thresholdMap':
+      return mapOf(value, (item) => (/^\d+(\.\d+)?%$/.test(String(item)) ? item : quantityOf(item)));
     case 'taints':
       return Array.isArray(value) && value.every((item) => isRecord(item) && typeof item['key'] === 'string')
         ? value
@@ -214,9 +248,28 @@ export function readValue(value: unknown, kind: Kind): unknown {
   }
 }
 
-function durationOf(text: string): number | undefined {
+function mapOf(value: unknown, read: (item: unknown) => unknown): Record<string, unknown> | undefined {
+  if (!isRecord(value)) return undefined;
+  const entries = Object.entries(value).map(([name, item]) => [name, read(item)] as const);
+  return entries.some(([, item]) => item === undefined) ? undefined : Object.fromEntries(entries);
+}
+
+/** Milliseconds; none of ours may be negative. */
+function durationOf(value: unknown): number | undefined {
+  if (typeof value !== 'string') return undefined;
   try {
-    return parseDuration(text);
+    const ms = parseDuration(value);
+    return ms < 0 ? undefined : ms;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The text itself. */
+function quantityOf(value: unknown): string | undefined {
+  if (typeof value !== 'string') return undefined;
+  try {
+    return parseQuantity(value) < 0 ? undefined : value;
   } catch {
     return undefined;
   }

@@ -61,6 +61,7 @@ export const flagTable: Readonly<Record<string, FlagFacts>> = {
   'pod-cidr': { summary: 'addresses of pods', field: 'podCIDR' },
   'eviction-hard': { summary: 'memory.available<100Mi,…', field: 'evictionHard' },
   'eviction-soft': { summary: 'as eviction-hard, with a grace', field: 'evictionSoft' },
+  'eviction-soft-grace-period': { summary: 'memory.available=90s,…', field: 'evictionSoftGracePeriod' },
   'eviction-max-pod-grace-period': { summary: 'seconds', field: 'evictionMaxPodGracePeriod' },
   'eviction-pressure-transition-period': { summary: 'duration', field: 'evictionPressureTransitionPeriod' },
   'image-gc-high-threshold': { summary: 'percent of the disk', field: 'imageGCHighThresholdPercent' },
@@ -100,7 +101,7 @@ export function parseKubeletFlags(argv: readonly string[]): Readonly<Record<stri
   for (let argument = rest.shift(); argument !== undefined; argument = rest.shift()) {
     const match = /^--?([a-zA-Z0-9][\w-]*)(?:=([\s\S]*))?$/.exec(argument);
     const name = match?.[1]?.replaceAll('_', '-') ?? '';
-    const facts = flagTable[name];
+    const facts = Object.hasOwn(flagTable, name) ? flagTable[name] : undefined;
     if (!facts) {
       faults.push(match ? `--${name}: no such flag` : `${argument}: not a flag`);
       continue;

@@ -1,7 +1,13 @@
-import { HyperupError, messageOf } from '../../base/errors.js';
+import { HyperupError } from '../../base/errors.js';
 import type { V1Taint } from '../../kube/node-objects.js';
-import { parseDuration } from './duration.js';
-import { type ConfigurationValues, configurationFields, readValue } from './kubelet-configuration.js';
+import { formatBytes, formatMillis, milliValue, parseQuantity } from '../pod/quantity.js';
+import {
+  type ConfigurationValues,
+  configurationFields,
+  kindText,
+  readValue,
+  type ValueKind,
+} from './kubelet-configuration.js';
 import { type FlagValue, flagTable } from './kubelet-flags.js';
 import type { KubeletOptions } from './kubelet-options.js';
 
@@ -39,9 +45,19 @@ export function resolveKubeletOptions(inputs: KubeletInputs): KubeletOptions {
     });
   }
   const rootDir = flag('root-dir') ?? '/var/lib/kubelet';
-  const standalone = flag('kubeconfig') === undefined && flag('bootstrap-kubeconfig') === undefined;
+  const standalone = flag('kubeconfig') === undefined;
+  if (standalone && flag('bootstrap-kubeconfig') !== undefined) {
+    throw new HyperupError('Usage', 'read --bootstrap-kubeconfig: it needs --kubeconfig, the file to be made');
+  }
   const clientCaFile = get<string | undefined>('authentication.x509.clientCAFile', undefined);
   const healthPort = get<number>('healthzPort', 10_248);
+  const softGraceMs = get<Record<string, number>>('evictionSoftGracePeriod', {});
+  const ungraced = Object.keys(get<Record<string, string>>('evictionSoft', {})).filter(
+    (name) => !(name in softGraceMs),
+  );
+  if (ungraced.length > 0) {
+    throw new HyperupError('InvalidConfig', `read evictionSoft: no evictionSoftGracePeriod for ${ungraced.join(', ')}`);
+  }
   const minTls = get<string>('tlsMinVersion', 'VersionTLS12');
   return {
     identity: {
@@ -60,7 +76,7 @@ export function resolveKubeletOptions(inputs: KubeletInputs): KubeletOptions {
     engineHost: flag('docker-endpoint'),
     pauseImage: flag('pod-infra-container-image') ?? inputs.defaultPauseImage,
     kubeletVersion: flag('kubelet-version') ?? inputs.defaultVersion,
-    staticPods: staticPods(get<string | undefined>('staticPodPath', undefined), get('fileCheckFrequency', 20_000)),
+    staticPods: staticPods(get<string | undefined>('staticPodPath', undefined), get('fileCheckFrequency', 0) || 20_000),
     server: {
       enabled: get('enableServer', true),
       address: get('address', '0.0.0.0'),
@@ -90,9 +106,9 @@ export function resolveKubeletOptions(inputs: KubeletInputs): KubeletOptions {
       schedulable: true,
       labels: parsePairs(flag('node-labels') ?? '', 'node-labels'),
       taints: flag('register-with-taints')?.split(',').map(parseTaint) ?? get('registerWithTaints', []),
-      statusUpdateMs: get('nodeStatusUpdateFrequency', 10_000),
+      statusUpdateMs: get('nodeStatusUpdateFrequency', 0) || 10_000,
       statusReportMs: get('nodeStatusReportFrequency', 300_000),
-      leaseSeconds: get('nodeLeaseDurationSeconds', 40),
+      leaseSeconds: get('nodeLeaseDurationSeconds', 0) || 40,
       maxImages: get('nodeStatusMaxImages', 50),
       podCidr: get<string | undefined>('podCIDR', undefined),
     },
@@ -111,7 +127,7 @@ export function resolveKubeletOptions(inputs: KubeletInputs): KubeletOptions {
         'imagefs.available': '15%',
       }),
       soft: get('evictionSoft', {}),
-      softGraceMs: mapValues(get<Record<string, string>>('evictionSoftGracePeriod', {}), parseDuration),
+      softGraceMs,
       maxPodGraceSeconds: get('evictionMaxPodGracePeriod', 0),
       pressureTransitionMs: get('evictionPressureTransitionPeriod', 300_000),
       intervalMs: 10_000,
@@ -123,10 +139,7 @@ export function resolveKubeletOptions(inputs: KubeletInputs): KubeletOptions {
     },
     maxParallelImagePulls: get('serializeImagePulls', false) ? 1 : get('maxParallelImagePulls', 5),
     containerLog: { maxSize: get('containerLogMaxSize', '10Mi'), maxFiles: get('containerLogMaxFiles', 5) },
-    reserved: {
-      ...get<Record<string, string>>('kubeReserved', {}),
-      ...get<Record<string, string>>('systemReserved', {}),
-    },
+    reserved: sumOf(get('kubeReserved', {}), get('systemReserved', {})),
     allowedUnsafeSysctls: get('allowedUnsafeSysctls', []),
     seccompDefault: get('seccompDefault', false),
     configuration: inputs.parsed,
@@ -145,29 +158,46 @@ function withFlags(inputs: KubeletInputs): Map<string, unknown> {
     if (path === undefined) continue;
     const kind = configurationFields[path] ?? 'string';
     const read = readValue(typeof text === 'string' ? fromText(text, kind, name) : text, kind);
-    if (read === undefined) throw new HyperupError('Usage', `read --${name}: got ${String(text)}, want ${kind}`);
+    if (read === undefined)
+      throw new HyperupError('Usage', `read --${name}: got ${String(text)}, want ${kindText(kind)}`);
     values.set(path, read);
   }
   return values;
 }
 
-function fromText(text: string, kind: string, name: string): unknown {
+function fromText(text: string, kind: ValueKind, name: string): unknown {
   if (kind === 'number') return text.trim() === '' ? undefined : Number(text);
   if (kind === 'boolean')
     return text === 'true' || text === '1' ? true : text === 'false' || text === '0' ? false : undefined;
   if (kind === 'strings') return text === '' ? [] : text.split(',');
-  if (kind === 'stringMap') return name.startsWith('eviction') ? parseThresholds(text) : parsePairs(text, name);
+  if (kind === 'thresholdMap') return parseThresholds(text, name);
+  if (kind === 'quantityMap' || kind === 'durationMap') return parsePairs(text, name);
   return text;
 }
 
-/** `memory.available<100Mi,nodefs.available<10%`, as the eviction flags have it. */
-function parseThresholds(text: string): Record<string, string> {
-  return Object.fromEntries(
-    text.split(',').flatMap((part) => {
-      const [signal, value] = part.split(/[<=]/);
-      return signal && value ? [[signal.trim(), value.trim()]] : [];
-    }),
-  );
+/** `memory.available<100Mi,nodefs.available<10%`, as the eviction flags have it; empty for none. */
+function parseThresholds(text: string, name: string): Record<string, string> {
+  const thresholds: Record<string, string> = {};
+  for (const part of text.split(',').filter((item) => item.trim() !== '')) {
+    const [, signal, value] = /^\s*([^<\s]+)\s*<\s*(\S+)\s*$/.exec(part) ?? [];
+    if (signal === undefined || value === undefined) {
+      throw new HyperupError('Usage', `read --${name}: got ${part}, want such as memory.available<100Mi`);
+    }
+    thresholds[signal] = value;
+  }
+  return thresholds;
+}
+
+/** What is set aside for both, by resource. */
+function sumOf(a: Readonly<Record<string, string>>, b: Readonly<Record<string, string>>): Record<string, string> {
+  const sum: Record<string, string> = { ...a };
+  for (const [name, text] of Object.entries(b)) {
+    const before = a[name];
+    if (before === undefined) sum[name] = text;
+    else if (name === 'cpu') sum[name] = formatMillis(milliValue(before) + milliValue(text));
+    else sum[name] = formatBytes(parseQuantity(before) + parseQuantity(text));
+  }
+  return sum;
 }
 
 function parsePairs(text: string, name: string): Record<string, string> {
@@ -191,12 +221,4 @@ function parseTaint(text: string): V1Taint {
     ...(match[2] === undefined || match[2] === '' ? {} : { value: match[2] }),
     effect: match[3] as V1Taint['effect'],
   };
-}
-
-function mapValues<T, U>(record: Readonly<Record<string, T>>, convert: (value: T) => U): Record<string, U> {
-  try {
-    return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, convert(value)]));
-  } catch (error) {
-    throw new HyperupError('InvalidConfig', `read the kubelet's configuration: ${messageOf(error)}`, { cause: error });
-  }
 }

@@ -44,6 +44,8 @@ export function createEvictionManager(options: EvictionManagerOptions): Eviction
   /** When a condition was last seen, and since when a soft threshold has been crossed. */
   const lastSeenMs = new Map<string, number>();
   const softSinceMs = new Map<EvictionSignal, number>();
+  /** The conditions that `onPressure` was last called for; they may end between two rounds. */
+  let reported = '';
   let loop: Promise<void> = Promise.resolve();
 
   function pressure(): readonly string[] {
@@ -58,9 +60,10 @@ export function createEvictionManager(options: EvictionManagerOptions): Eviction
     const soft = findMet(readings, thresholds.soft);
     for (const signal of softSinceMs.keys()) if (!soft.includes(signal)) softSinceMs.delete(signal);
     for (const signal of soft) if (!softSinceMs.has(signal)) softSinceMs.set(signal, nowMs);
-    const before = pressure().join();
     for (const signal of [...hard, ...soft]) lastSeenMs.set(conditionOfSignal[signal], nowMs);
-    if (pressure().join() !== before) options.onPressure();
+    const known = pressure().join();
+    if (known !== reported) options.onPressure();
+    reported = known;
     const ripe = soft.filter(
       (signal) => nowMs - (softSinceMs.get(signal) ?? nowMs) >= (thresholds.softGraceMs[signal] ?? 0),
     );

@@ -1,5 +1,5 @@
 import type { Clock } from '../../base/clock.js';
-import { isHyperupError, messageOf } from '../../base/errors.js';
+import { HyperupError, isHyperupError, messageOf } from '../../base/errors.js';
 import type { Logger } from '../../base/logger.js';
 import type { KubeClient } from '../../kube/kube-client-types.js';
 import { createLeaseKeeper } from '../../kube/lease-keeper.js';
@@ -22,6 +22,8 @@ export interface NodeAgentOptions {
   readonly read: () => Promise<NodeReading>;
 }
 
+const callTimeoutMs = 10_000;
+
 /** Keeps the node's object, status and lease in the API. */
 export interface NodeAgent {
   start(): void;
@@ -42,32 +44,38 @@ export function createNodeAgent(options: NodeAgentOptions): NodeAgent {
   const { signal } = controller;
   const key = { name: nodeName };
   let node: V1Node | undefined;
-  let reportedAtMs = 0;
-  let wakeUp: (() => void) | undefined;
+  /** A connection that hangs must not keep the node from saying that it lives. */
+  const call = { signal, timeoutMs: callTimeoutMs };
+  let reportedAtMs = Number.NEGATIVE_INFINITY;
+  let early = new AbortController();
   let tasks: Promise<unknown>[] = [];
 
   async function registerOnce(): Promise<void> {
     const reading = await options.read();
-    const wanted = initialNode(reading, clock.now());
     try {
-      node = await client.create(resources.nodes, wanted);
-      reportedAtMs = clock.monotonicMs();
+      node = await client.create(resources.nodes, initialNode(reading, clock.now()), call);
     } catch (error) {
       if (!isHyperupError(error, 'AlreadyExists')) throw error;
-      node = await adopt(await client.get(resources.nodes, key), reading);
+      node = await adopt(await client.get(resources.nodes, key, call), reading);
+      logger.info('Node was registered before', { node: nodeName });
+      // What stands there may be long out of date.
+      await reportOn(node, reading);
+      return;
     }
+    reportedAtMs = clock.monotonicMs();
     logger.info('Node registered', { node: nodeName });
     for (const { type, isTrue, reason } of reading.conditions) announce(type, isTrue, reason);
   }
 
-  /** A node that is there already gets our labels, and at our start loses extended resources (their plugins are gone). */
+  /** A node that is there already gets our labels. */
   async function adopt(found: V1Node, reading: NodeReading): Promise<V1Node> {
     const labels = { ...ownLabels(reading), ...reading.options.node.labels };
     const annotations = { 'volumes.kubernetes.io/controller-managed-attach-detach': 'true' };
     const isRight = (wanted: object, has: Readonly<Record<string, string>> | undefined) =>
       Object.entries(wanted).every(([name, value]) => has?.[name] === value);
     if (isRight(labels, found.metadata?.labels) && isRight(annotations, found.metadata?.annotations)) return found;
-    return await client.patch(resources.nodes, key, { type: 'strategic', body: { metadata: { labels, annotations } } });
+    const body = { metadata: { labels, annotations } };
+    return await client.patch(resources.nodes, key, { type: 'strategic', body }, call);
   }
 
   function announce(type: string, isTrue: boolean, reason: string): void {
@@ -77,22 +85,22 @@ export function createNodeAgent(options: NodeAgentOptions): NodeAgent {
 
   async function report(): Promise<void> {
     const reading = await options.read();
-    // From the server's cache, as upstream: cheap, and somebody else's capacity shows in time.
-    const found = (await client.find(resources.nodes, key)) ?? undefined;
-    if (!found) {
-      node = undefined;
-      await registerOnce();
-      return;
-    }
+    const found = await client.find(resources.nodes, key, call);
+    node = found;
+    if (found) await reportOn(found, reading);
+    else if (options.register) await registerOnce();
+    else throw new HyperupError('NotFound', `report the status of node ${nodeName}: nobody has registered it`);
+  }
+
+  async function reportOn(found: V1Node, reading: NodeReading): Promise<void> {
     const status = composeNodeStatus(reading, found.status, clock.now());
     const isDue = clock.monotonicMs() - reportedAtMs >= options.statusReportMs;
-    node = found;
     if (!isDue && !isNews(status, found.status)) return;
     node = await client.patch(
       resources.nodes,
       key,
       { type: 'strategic', body: patchOf(status, found.status) },
-      { subresource: 'status' },
+      { ...call, subresource: 'status' },
     );
     reportedAtMs = clock.monotonicMs();
     for (const { type, isTrue, reason } of reading.conditions) {
@@ -106,6 +114,7 @@ export function createNodeAgent(options: NodeAgentOptions): NodeAgent {
     let waitMs = 100;
     let isRegistered = !options.register;
     while (!signal.aborted) {
+      early = new AbortController();
       try {
         if (isRegistered) await report();
         else await registerOnce();
@@ -122,16 +131,18 @@ export function createNodeAgent(options: NodeAgentOptions): NodeAgent {
     }
   }
 
+  /** Ends early where a report was asked for, even if that was during the one that has just ended. */
   async function rest(ms: number): Promise<void> {
-    const early = new AbortController();
-    wakeUp = () => early.abort();
     await clock.sleep(ms, AbortSignal.any([signal, early.signal])).catch(() => {});
-    wakeUp = undefined;
   }
 
   async function keepLease(): Promise<void> {
     const keeper = createLeaseKeeper({
-      client,
+      client: {
+        find: (ref, lease) => client.find(ref, lease, call),
+        create: (ref, lease) => client.create(ref, lease, call),
+        update: (ref, lease) => client.update(ref, lease, call),
+      },
       clock,
       namespace: 'kube-node-lease',
       name: nodeName,
@@ -165,24 +176,32 @@ export function createNodeAgent(options: NodeAgentOptions): NodeAgent {
       controller.abort();
       await Promise.all(tasks);
     },
-    reportSoon: () => wakeUp?.(),
+    reportSoon: () => early.abort(),
     current: () => node,
   };
 }
 
-/** A strategic merge patch of the status: maps lose the entries that we no longer have, lists go whole but conditions and addresses. */
+/**
+ * A strategic merge patch of the status: maps lose the entries that we no longer have; lists go whole, but conditions, which
+ * are merged by their type. Addresses would be too, and of two of one type the second would be lost.
+ */
 function patchOf(status: V1NodeStatus, found: V1NodeStatus | undefined): object {
-  const gone = (ours: Readonly<Record<string, string>> | undefined, theirs: typeof ours) =>
-    Object.fromEntries(Object.keys(theirs ?? {}).flatMap((name) => (ours?.[name] === undefined ? [[name, null]] : [])));
-  const addresses = (found?.addresses ?? [])
-    .filter(({ type }) => !status.addresses?.some((address) => address.type === type))
-    .map(({ type }) => ({ type, $patch: 'delete' }));
+  type Amounts = Readonly<Record<string, string>>;
+  // What is somebody else's is not sent back: it may have changed since it was read.
+  const changes = (ours: Amounts = {}, theirs: Amounts = {}) =>
+    Object.fromEntries(
+      [...new Set([...Object.keys(ours), ...Object.keys(theirs)])]
+        .filter((name) => ours[name] !== theirs[name])
+        .map((name) => [name, ours[name] ?? null]),
+    );
   return {
     status: {
       ...status,
-      capacity: { ...gone(status.capacity, found?.capacity), ...status.capacity },
-      allocatable: { ...gone(status.allocatable, found?.allocatable), ...status.allocatable },
-      addresses: [...addresses, ...(status.addresses ?? [])],
+      capacity: changes(status.capacity, found?.capacity),
+      allocatable: changes(status.allocatable, found?.allocatable),
+      conditions: status.conditions?.filter((condition) => !found?.conditions?.includes(condition)),
+      addresses: [{ $patch: 'replace' }, ...(status.addresses ?? [])],
+      volumesInUse: status.volumesInUse ?? null,
     },
   };
 }

@@ -1,5 +1,5 @@
 import type { KubeletOptions } from '../config/kubelet-options.js';
-import { milliValue, parseQuantity } from '../pod/quantity.js';
+import { formatMillis, milliValue, parseQuantity } from '../pod/quantity.js';
 import type { MachineFacts } from './machine-facts.js';
 
 export interface NodeRoom {
@@ -34,7 +34,7 @@ export function computeNodeRoom(facts: MachineFacts, options: RoomOptions): Node
     capacity,
     allocatable: {
       ...capacity,
-      cpu: milliCpus % 1000 === 0 ? String(milliCpus / 1000) : `${Math.max(0, milliCpus)}m`,
+      cpu: formatMillis(Math.max(0, milliCpus)),
       memory: `${Math.max(0, Math.floor(memory / 1024))}Ki`,
       'ephemeral-storage': String(Math.max(0, Math.floor(disk))),
     },
@@ -70,7 +70,6 @@ export function mergeRoom(ours: NodeRoom, found: Partial<NodeRoom>): NodeRoom {
   const foreign = Object.fromEntries(Object.entries(found.capacity ?? {}).filter(([name]) => !isNativeResource(name)));
   return {
     capacity: { ...foreign, ...ours.capacity },
-    // Newer tests patch allocatable alone; where both are there the capacity's word counts, as upstream has it.
     allocatable: { ...foreign, ...ours.allocatable },
   };
 }

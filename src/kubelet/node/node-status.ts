@@ -7,6 +7,7 @@ import type {
   V1NodeStatus,
 } from '../../kube/node-objects.js';
 import type { KubeletOptions } from '../config/kubelet-options.js';
+import { compareQuantities } from '../pod/quantity.js';
 import type { MachineFacts } from './machine-facts.js';
 import { mergeRoom, type NodeRoom } from './node-capacity.js';
 
@@ -77,24 +78,41 @@ function composeConditions(
   return [...found.filter(({ type }) => !types.has(type)), ...ours];
 }
 
-/** True where two statuses differ in more than the time of their heartbeats. */
+/** True where two statuses differ in more than the time of their heartbeats and the spelling of amounts. */
 export function isNews(status: V1NodeStatus, found: V1NodeStatus | undefined): boolean {
-  return JSON.stringify(comparable(status)) !== JSON.stringify(comparable(found ?? {}));
+  return (
+    !sameAmounts(status.capacity, found?.capacity) ||
+    !sameAmounts(status.allocatable, found?.allocatable) ||
+    JSON.stringify(comparable(status)) !== JSON.stringify(comparable(found ?? {}))
+  );
+}
+
+type Amounts = Readonly<Record<string, string>>;
+
+/** The server gives back `1024Ki` as `1Mi` and `50000` as `50k`. */
+function sameAmounts(ours: Amounts = {}, theirs: Amounts = {}): boolean {
+  const names = Object.keys(ours);
+  return (
+    names.length === Object.keys(theirs).length &&
+    names.every((name) => {
+      const [a, b] = [ours[name], theirs[name]];
+      return a !== undefined && b !== undefined && (a === b || compareQuantities(a, b) === 0);
+    })
+  );
 }
 
 function comparable(status: V1NodeStatus): unknown {
-  const { capacity, allocatable, addresses, daemonEndpoints, nodeInfo, images } = status;
+  const { addresses, daemonEndpoints, nodeInfo, images = [] } = status;
   const conditions = (status.conditions ?? [])
     .map(({ type, status, reason, message }) => [type, status, reason, message])
     .sort();
   return [
-    sorted(capacity),
-    sorted(allocatable),
     conditions,
     addresses,
     daemonEndpoints?.kubeletEndpoint?.Port,
     sorted({ ...nodeInfo }),
-    images ?? [],
+    // The server leaves out a size of 0.
+    images.map(({ names, sizeBytes = 0 }) => [names, sizeBytes]),
     status.volumesInUse ?? [],
   ];
 }

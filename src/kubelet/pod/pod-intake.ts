@@ -144,7 +144,20 @@ export function createPodIntake(options: PodIntakeOptions, sources: IntakeSource
     else accept(pod);
   }
 
+  /** One pod that we can't make sense of doesn't keep the next ones out. */
   function take(pod: V1Pod): void {
+    try {
+      takeIn(pod);
+    } catch (error) {
+      logger.error('A pod was not taken in', {
+        pod: pod.metadata?.name,
+        podUID: pod.metadata?.uid,
+        err: messageOf(error),
+      });
+    }
+  }
+
+  function takeIn(pod: V1Pod): void {
     const uid = podUidOf(pod);
     manager.set(pod);
     if (!isStaticPod(pod)) statuses.onPodUpdate(pod);
@@ -190,10 +203,8 @@ export function createPodIntake(options: PodIntakeOptions, sources: IntakeSource
       if (change.type === 'replaced') {
         const mirrors = change.objects.filter(isMirrorPod);
         const present = new Set(mirrors.map((mirror) => mirror.metadata?.uid));
-        for (const pod of manager.all()) {
-          const known = isStaticPod(pod) ? manager.mirrorOf(podUidOf(pod)) : undefined;
-          if (known && !present.has(known.metadata?.uid)) manager.remove(known);
-        }
+        const known = [...manager.all().map((pod) => manager.mirrorOf(podUidOf(pod))), ...manager.orphanMirrors()];
+        for (const mirror of known) if (mirror && !present.has(mirror.metadata?.uid)) manager.remove(mirror);
         for (const mirror of mirrors) onMirror(mirror, false);
         replace(
           change.objects.filter((pod) => !isMirrorPod(pod)),

@@ -77,10 +77,10 @@ export function makeRuntimeSandbox(inspection: ContainerInspection, labels: Labe
   };
 }
 
-/** Newest first; of two made in the same moment the later attempt. */
+/** Newest first: the later attempt, whatever the clock said when it was made. */
 export function byNewest(
   a: { readonly createdAtMs: number; readonly attempt: number },
   b: { readonly createdAtMs: number; readonly attempt: number },
 ): number {
-  return b.createdAtMs - a.createdAtMs || b.attempt - a.attempt;
+  return b.attempt - a.attempt || b.createdAtMs - a.createdAtMs;
 }

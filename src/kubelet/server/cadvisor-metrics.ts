@@ -1,5 +1,5 @@
+import type { MetricFamily, Sample } from '../../base/metrics-registry.js';
 import type { ContainerStats, NetworkStats } from '../../docker/runtime-types.js';
-import type { MetricFamily, Sample } from './metrics-registry.js';
 import { podLabels } from './resource-metrics.js';
 import type { MeasuredPod, Measurement } from './usage-collector.js';
 

@@ -1,9 +1,9 @@
 import { createServer as createHttpServer } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
+import type { MetricsRegistry } from '../../base/metrics-registry.js';
 import { createAuthorizer } from './auth.js';
 import { createHttpListener, type HttpListener, keepAliveTimeoutMs, maxHeaderBytes } from './http-listener.js';
 import { registerOwnMetrics } from './metrics-endpoint.js';
-import type { MetricsRegistry } from './metrics-registry.js';
 import { makeRouter } from './router.js';
 import { debuggingRoutes, readOnlyRoutes } from './routes.js';
 import type { EndpointOptions, ServerAuth } from './server-types.js';

@@ -1,5 +1,5 @@
+import { type MetricFamily, type MetricsRegistry, renderFamilies } from '../../base/metrics-registry.js';
 import { cadvisorFamilies } from './cadvisor-metrics.js';
-import { type MetricFamily, type MetricsRegistry, renderFamilies } from './metrics-registry.js';
 import { type Endpoint, type RequestContext, sendText } from './request-context.js';
 import { resourceFamilies } from './resource-metrics.js';
 import type { ServerHost } from './server-types.js';

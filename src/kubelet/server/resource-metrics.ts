@@ -1,4 +1,4 @@
-import type { MetricFamily, Sample } from './metrics-registry.js';
+import type { MetricFamily, Sample } from '../../base/metrics-registry.js';
 import type { Measurement } from './usage-collector.js';
 
 /** /metrics/resource of one reading. Pure. Source: metrics/collectors/resource_metrics.go, v1.20. */

@@ -1,10 +1,10 @@
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../../base/clock.js';
 import type { Logger } from '../../base/logger.js';
+import type { MetricsRegistry } from '../../base/metrics-registry.js';
 import type { NetworkStats, RuntimeEngine } from '../../docker/runtime-types.js';
 import type { V1Pod } from '../../kube/pod-objects.js';
 import type { ContainerId, RuntimePodStatus } from '../types.js';
-import type { MetricsRegistry } from './metrics-registry.js';
 
 /** The calls of the engine that the server makes. */
 export type ServerEngine = Pick<

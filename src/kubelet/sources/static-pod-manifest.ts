@@ -64,10 +64,10 @@ function loadTree(text: string): Tree {
     if (nodes > maxNodes) throw invalid(`it has more than ${maxNodes} values`);
     if (Array.isArray(node)) return node.map((item) => copy(item, ''));
     if (typeof node === 'object' && node !== null) {
-      const quantities = quantityMaps.has(key);
+      const inMap = quantityMaps.has(key);
       const entries = Object.entries(node)
         .filter(([, item]) => item !== null)
-        .map(([name, item]) => [name, quantities && typeof item === 'number' ? String(item) : copy(item, name)]);
+        .map(([name, item]) => [name, isNumeral(name, item, inMap) ? String(item) : copy(item, name)]);
       return Object.fromEntries(entries);
     }
     return node;
@@ -77,6 +77,11 @@ function loadTree(text: string): Tree {
 
 /** Where Kubernetes takes a number for a quantity. */
 const quantityMaps = new Set(['limits', 'requests', 'overhead']);
+const quantities = new Set(['sizeLimit', 'divisor']);
+
+function isNumeral(name: string, value: unknown, inMap: boolean): boolean {
+  return typeof value === 'number' && (inMap || quantities.has(name));
+}
 
 function makeUid(manifest: Tree, path: string, nodeName: string): string {
   const hash = createHash('sha256').update(`host:${nodeName}file:${path}`).update(JSON.stringify(manifest));

@@ -247,7 +247,9 @@ class Plan {
       const key = { podUid: pod.metadata?.uid ?? '', container: name, hash: containerHash(container) };
       const sinceMs = endedMs(lastExit);
       const delayMs = backoff.delayMs(key, sinceMs);
-      if (nowMs - sinceMs < delayMs) {
+      const passedMs = nowMs - sinceMs;
+      // An end that lies ahead is one from before the clock was set back: it may be long ago.
+      if (passedMs > -clockToleranceMs && passedMs < delayMs) {
         this.#backingOff.push({ container, kind, delayMs, untilMs: sinceMs + delayMs, lastExit });
         return;
       }
@@ -266,6 +268,9 @@ class Plan {
     return (told?.restartCount ?? 0) + (hadOne ? 1 : 0);
   }
 }
+
+/** The engine's times are finer than ours. */
+const clockToleranceMs = 1000;
 
 /** When an instance ended, or was made where it never started. */
 export function endedMs(instance: RuntimeContainer): number {

@@ -15,6 +15,8 @@ const RETRY_MS = 10_000;
 const RETRY_SOON_MS = 1_000;
 /** A sync that takes longer shows meanwhile what has become of the rest of the pod. */
 const SHOW_AFTER_MS = 1_500;
+/** Of a message that is another one each time. */
+const MAX_TOLD = 10;
 
 /**
  * `syncing` → `stopping` (never back) → `unmounting` → `settled` (waits for the object's end) → `removing` → `gone`.
@@ -53,6 +55,7 @@ export function createPodWorker(worker: PodWorkerOptions): PodWorker {
   let pod: V1Pod | undefined;
   let removed = false;
   let deleteSent = false;
+  const failuresTold = new Set<string>();
   let eviction: Eviction | undefined;
   /** Of the step that runs; undefined while none does. */
   let running:
@@ -125,11 +128,20 @@ export function createPodWorker(worker: PodWorkerOptions): PodWorker {
     }
     if (outcome.kind === 'finished' || outcome.kind === 'expired') return 0;
     if (outcome.again) return 0;
-    if (outcome.kind === 'failed') logger.debug('Syncing a pod failed', { ...fields(), err: outcome.message });
+    tellFailure(outcome.kind === 'failed' ? outcome.message : undefined);
     const failedMs = outcome.kind === 'failed' && (outcome.soon ? RETRY_SOON_MS : RETRY_MS);
     const deadline = deadlineOf(record.pod, statuses.get(uid) ?? {});
     const wakes = [outcome.wakeMs, deadline?.atMs].filter((atMs) => atMs !== undefined);
     return Math.min(jittered(failedMs || RESYNC_MS), ...wakes.map((atMs) => Math.max(0, atMs - clock.now())));
+  }
+
+  /** Each once until all is well again: events may have nobody to go to. */
+  function tellFailure(message: string | undefined): void {
+    if (message === undefined) failuresTold.clear();
+    else if (!failuresTold.has(message) && failuresTold.size < MAX_TOLD) {
+      failuresTold.add(message);
+      logger.warn('A pod could not be brought to what it should be', { ...fields(), err: message });
+    }
   }
 
   async function stopStep(): Promise<number | undefined> {

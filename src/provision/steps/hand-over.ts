@@ -15,7 +15,7 @@ const kubectlPath = '/usr/local/bin/kubectl';
 export const handOverStep: Step<InstallContext> = {
   id: 'handover',
   title: 'Hand over the kubeconfig',
-  async run(context) {
+  async run(context, io) {
     const { options, runtime, release, slots } = context;
     const journal = slot(context, 'journal');
     const admin = join(options.cluster.paths.configDir, 'admin.conf');
@@ -23,11 +23,17 @@ export const handOverStep: Step<InstallContext> = {
     await mergeJournaled(journal, { path: options.kubeconfigPath, entryName: options.cluster.name, config });
     slots.context = options.cluster.name;
     const present = await findProgram('kubectl', runtime.env['PATH']);
-    if (present === undefined) {
+    const isInImage = release.components.kubectl !== undefined;
+    if (present === undefined && isInImage) {
       await ensureDirectory(journal, dirname(kubectlPath), 0o755, false);
       await takeKubectl(slot(context, 'engine'), release, kubectlPath, journal);
     }
-    slots.kubectl = present ?? kubectlPath;
+    const kubectl = present ?? (isInImage ? kubectlPath : undefined);
+    if (kubectl === undefined) {
+      const message = 'there is no kubectl: this machine has none, and none of the images does';
+      const hint = `Any kubectl of about ${release.version} will do; it finds the cluster in ${options.kubeconfigPath}.`;
+      io.emit({ type: 'note', level: 'info', message, hint });
+    } else slots.kubectl = kubectl;
     const record = formatRecord(makeRecord(context, 'installed'));
     await writeHostFile(journal, recordPath(options.cluster.paths.stateDir), record, 0o600);
     return options.kubeconfigPath;

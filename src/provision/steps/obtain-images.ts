@@ -6,7 +6,9 @@ import { createImageBuilder, type ImageBuilder } from '../../imagebuild/image-bu
 import { readRecipes } from '../../imagebuild/recipe.js';
 import { imageArchitecture } from '../../mirror/engine-view.js';
 import { obtainImages } from '../../mirror/obtain.js';
+import { releaseFor } from '../../release/release-for.js';
 import { type InstallContext, slot } from '../install-context.js';
+import { obtainRelease } from '../obtain-release.js';
 import type { Runtime } from '../runtime.js';
 import type { Step } from '../step.js';
 
@@ -32,24 +34,33 @@ export const obtainImagesStep: Step<InstallContext> = {
   id: 'images',
   title: 'Get the images',
   async run(context, io) {
-    const { options, runtime, release, slots } = context;
+    const { options, runtime, slots, plan } = context;
     const engine = slot(context, 'engine');
     const info = slot(context, 'engineInfo');
     const journal = slot(context, 'journal');
-    const images = await obtainImages({
-      engine,
-      engineInfo: info,
-      release,
-      options: options.images,
-      builder: await makeImageBuilder(engine, info, options.images, runtime),
+    if (plan.reason !== undefined) io.emit({ type: 'note', level: 'info', message: plan.reason });
+    const builder = await makeImageBuilder(engine, info, options.images, runtime);
+    const { release, images } = await obtainRelease({
+      releases: plan.layouts.map((layout) => releaseFor(options.cluster.kubernetesVersion, layout)),
       emit: io.emit,
-      signal: runtime.signal,
-      logger: runtime.logger,
-      clock: runtime.clock,
-      onTag: async (change) => {
-        await journal.record({ kind: 'imageTag', ...change });
-      },
+      obtain: (release) =>
+        obtainImages({
+          engine,
+          engineInfo: info,
+          release,
+          options: options.images,
+          builder,
+          emit: io.emit,
+          signal: runtime.signal,
+          logger: runtime.logger,
+          clock: runtime.clock,
+          onTag: async (change) => {
+            await journal.record({ kind: 'imageTag', ...change });
+          },
+        }),
     });
+    context.release = release;
+    if (release.layout === 'component') context.kubelet = 'builtin';
     slots.images = images;
     const fetched = images.filter((image) => image.changed);
     if (fetched.length === 0) return `${images.length} in the engine already`;

@@ -4,6 +4,7 @@ import { listChains } from '../../host/netfilter.js';
 import { ensureSharedMount } from '../../host/shared-mount.js';
 import { expectSysctls } from '../../host/sysctl.js';
 import { resolveFixes } from '../../preflight/fixes.js';
+import { clearNode } from '../clear-node.js';
 import { type ClusterRecord, formatRecord, recordPath } from '../cluster-record.js';
 import { bridgeCidr } from '../host-facts.js';
 import { type InstallContext, slot } from '../install-context.js';
@@ -17,13 +18,21 @@ export function makeRecord(context: InstallContext, state: ClusterRecord['state'
     state,
     hyperupVersion: runtime.packageVersion,
     installedAt: new Date(runtime.clock.now()).toISOString(),
-    kubelet: options.cluster.kubelet === 'builtin' ? 'builtin' : 'hyperkube',
+    kubelet: context.kubelet,
+    layout: context.release.layout,
     podCidr: options.cluster.podCidr ?? bridgeCidr(),
     kubeconfigPath: options.kubeconfigPath,
     kubectl: slots.kubectl,
     cacheDir: options.images.cacheDir,
     cluster: options.cluster,
   };
+}
+
+/** Writes down how things stand while the install runs; a cluster that is repaired stays an installed one. */
+export async function writeRecord(context: InstallContext): Promise<void> {
+  const record = makeRecord(context, context.repairing ? 'installed' : 'installing');
+  const path = recordPath(context.options.cluster.paths.stateDir);
+  await writeHostFile(slot(context, 'journal'), path, formatRecord(record), 0o600);
 }
 
 export const prepareHostStep: Step<InstallContext> = {
@@ -34,9 +43,10 @@ export const prepareHostStep: Step<InstallContext> = {
     const { host } = runtime;
     const { paths } = options.cluster;
     const journal = slot(context, 'journal');
-    const state = context.repairing ? 'installed' : 'installing';
     const standing = new Set(journal.entries().map(({ change }) => change.kind));
-    await writeHostFile(journal, recordPath(paths.stateDir), formatRecord(makeRecord(context, state)), 0o600);
+    // Two kubelets in turn would each stop the other's pods, or not know them.
+    if (context.record !== undefined && context.record.kubelet !== context.kubelet) await clearNode(context);
+    await writeRecord(context);
     if (!standing.has('netfilter')) {
       await journal.record({ kind: 'netfilter', existingChains: (await listChains(host.run)) ?? [] });
     }

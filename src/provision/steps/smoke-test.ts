@@ -1,5 +1,6 @@
 import { waitFor } from '../../base/wait.js';
 import { staticComponents } from '../../controlplane/component-flags.js';
+import { kubeletImageReference } from '../../imagebuild/kubelet-image.js';
 import { resources } from '../../kube/resource-ref.js';
 import { type InstallContext, slot } from '../install-context.js';
 import { runSmoke } from '../smoke.js';
@@ -15,6 +16,7 @@ export function startSmoke(context: InstallContext): void {
     kube: slot(context, 'kube'),
     engine: slot(context, 'engine'),
     release,
+    kubeletImage: kubeletImageReference(runtime.packageVersion),
     runtime: { clock: runtime.clock, signal: AbortSignal.any([runtime.signal, controller.signal]) },
     timeoutMs: options.timeoutMs,
     onWait: (reason) => runtime.emit({ type: 'wait', step: 'smoke', reason }),
@@ -76,6 +78,8 @@ export const smokeTestStep: Step<InstallContext> = {
   id: 'smoke',
   title: 'Run a pod and reach it through a Service',
   async run(context, io) {
+    // The one that was under way ended with a kubelet that gave way to another.
+    if (context.slots.smoke === undefined) startSmoke(context);
     const [detail, status] = await Promise.all([
       slot(context, 'smoke').done,
       waitStatus(context, io),

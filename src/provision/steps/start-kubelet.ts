@@ -1,55 +1,22 @@
 import { join } from 'node:path';
-import { HyperupError, isHyperupError } from '../../base/errors.js';
+import { isHyperupError } from '../../base/errors.js';
 import { waitFor } from '../../base/wait.js';
 import { plannedNode } from '../../controlplane/node-object.js';
 import { nodeCriticalPriorityClass } from '../../controlplane/priority-class.js';
-import { type ContainerSpec, managedLabel } from '../../docker/types.js';
+import { roleLabel } from '../../docker/types.js';
 import { ensureDirectory, writeHostFile } from '../../host/changes.js';
-import { isSameChange } from '../../host/journal-format.js';
-import { probeHealth } from '../../kube/http-health.js';
 import type { KubeObject } from '../../kube/objects.js';
 import { type ResourceRef, resources } from '../../kube/resource-ref.js';
-import { builtinKubeletContainer } from '../../nodeagent/builtin-kubelet.js';
-import { type ContainerNodeAgent, createContainerNodeAgent } from '../../nodeagent/container-node-agent.js';
-import type { KubeletMode } from '../../nodeagent/kubelet-configuration.js';
-import { clusterLabel, kubeletContainer } from '../../nodeagent/kubelet-container.js';
+import type { ContainerNodeAgent } from '../../nodeagent/container-node-agent.js';
 import { kubeletConfigFile } from '../cluster-files.js';
 import { clusterInputs } from '../cluster-inputs.js';
 import { checkHealth } from '../component-health.js';
+import { startAgent, withKubelet } from '../give-way.js';
 import { readIdentities } from '../identities.js';
 import { type InstallContext, slot } from '../install-context.js';
+import { journaledAgent, kubeletLabels } from '../node-agent.js';
 import { obtainBuiltinKubelet } from '../obtain-builtin-kubelet.js';
 import type { Step } from '../step.js';
-
-function kubeletSpec({ slots }: InstallContext, mode: KubeletMode): ContainerSpec {
-  const inputs = slot({ slots }, 'nodeAgentInputs');
-  return slots.builtin ? builtinKubeletContainer(inputs, slots.builtin) : kubeletContainer(inputs, mode);
-}
-
-function makeNodeAgent(context: InstallContext, mode: KubeletMode): ContainerNodeAgent {
-  const { options, runtime } = context;
-  return createContainerNodeAgent({
-    engine: slot(context, 'engine'),
-    spec: kubeletSpec(context, mode),
-    clock: runtime.clock,
-    checkHealth: async (signal) => {
-      const url = `http://127.0.0.1:${options.cluster.ports.kubeletHealth}/healthz`;
-      const answer = await probeHealth({ url, timeoutMs: 2000, signal });
-      if (answer.statusCode === 200) return;
-      throw new HyperupError('ApiFailed', `kubelet: ${url} says ${answer.statusCode}: ${answer.body.slice(0, 200)}`);
-    },
-  });
-}
-
-/** The agent of a mode, its container journaled: it may be made from now on. One entry, by what both modes bear, is for both. */
-async function journaledAgent(context: InstallContext, mode: KubeletMode): Promise<ContainerNodeAgent> {
-  const journal = slot(context, 'journal');
-  const { name } = context.options.cluster;
-  const labels = { [managedLabel]: 'true', [clusterLabel]: name };
-  const change = { kind: 'container', name: `${name}-kubelet`, labels } as const;
-  if (!journal.entries().some((entry) => isSameChange(entry.change, change))) await journal.record(change);
-  return makeNodeAgent(context, mode);
-}
 
 /** True where an earlier run left an API server that is healthy. */
 async function apiServerRuns(context: InstallContext): Promise<boolean> {
@@ -64,6 +31,30 @@ async function apiServerRuns(context: InstallContext): Promise<boolean> {
   }
 }
 
+/** Starts the one that brings the control plane up, unless that was done already: by an earlier run or by `withKubelet`. */
+async function startFirst(context: InstallContext): Promise<void> {
+  const { slots } = context;
+  if (slots.nodeAgent !== undefined) return;
+  // The built-in one waits for the API server by itself, and loses no time over it.
+  const member = slots.builtin !== undefined || (await apiServerRuns(context));
+  const agent = await journaledAgent(context, member ? 'member' : 'standalone');
+  if (member) await removeStandalone(context);
+  await startAgent(agent);
+  slots.nodeAgent = agent;
+  if (!member) slots.standalone = agent;
+}
+
+/** One that a run which was cut short has left would fight with the node's own. */
+async function removeStandalone(context: InstallContext): Promise<void> {
+  if (context.record === undefined) return;
+  const engine = slot(context, 'engine');
+  const all = { ...kubeletLabels(context.options.cluster.name), [roleLabel]: 'kubelet-standalone' };
+  const labels = Object.entries(all).map(([key, value]) => `${key}=${value}`);
+  for (const { id } of await engine.listContainers({ all: true, labels })) {
+    await engine.removeContainer(id, { force: true });
+  }
+}
+
 /**
  * A standalone kubelet's container. It comes up while the certificates are issued, and begins with the first static pod
  * that is put before it. Where the API server runs already the kubelet is the node's own from the start.
@@ -71,7 +62,7 @@ async function apiServerRuns(context: InstallContext): Promise<boolean> {
 export const startKubeletStep: Step<InstallContext> = {
   id: 'kubelet',
   title: 'Start the kubelet',
-  async run(context) {
+  async run(context, io) {
     const { options, release, slots } = context;
     const { cluster } = options;
     const journal = slot(context, 'journal');
@@ -84,13 +75,8 @@ export const startKubeletStep: Step<InstallContext> = {
       const file = kubeletConfigFile(inputs.nodeAgent, mode);
       await writeHostFile(journal, file.path, file.data, file.mode);
     }
-    if (options.cluster.kubelet === 'builtin') slots.builtin = await obtainBuiltinKubelet(context);
-    // The built-in one waits for the API server by itself, and loses no time over it.
-    const member = slots.builtin !== undefined || (await apiServerRuns(context));
-    const agent = await journaledAgent(context, member ? 'member' : 'standalone');
-    slots.nodeAgent = agent;
-    await agent.start();
-    if (!member) slots.standalone = agent;
+    if (context.kubelet === 'builtin') slots.builtin = await obtainBuiltinKubelet(context);
+    await withKubelet(context, io, () => startFirst(context));
     return undefined;
   },
 };
@@ -101,6 +87,11 @@ export async function prepareMember(context: InstallContext): Promise<void> {
   const agent = await journaledAgent(context, 'member');
   await agent.prepare();
   context.slots.member = agent;
+}
+
+/** Nothing is left to start where the built-in kubelet has taken over. */
+async function startMember({ kubelet }: InstallContext, agent: ContainerNodeAgent): Promise<void> {
+  if (kubelet === 'hyperkube') await startAgent(agent);
 }
 
 /** The node's own kubelet takes over from the standalone one, whose containers go on running. */
@@ -136,7 +127,7 @@ export const joinKubeletStep: Step<InstallContext> = {
       slot(context, 'standalone').remove(),
     ]);
     slots.nodeAgent = agent;
-    await agent.start();
+    await withKubelet(context, io, () => startMember(context, agent));
     return undefined;
   },
 };

@@ -1,6 +1,7 @@
 import type { StaticComponent } from '../../controlplane/component-flags.js';
 import { resourceOf } from '../../kube/resource-ref.js';
 import { checkAnswers, checkHealth, type HealthInputs, type ProbedComponent } from '../component-health.js';
+import { kubeletTimeoutMs, withKubelet } from '../give-way.js';
 import { adminClient, readIdentities } from '../identities.js';
 import { type InstallContext, slot } from '../install-context.js';
 import type { Step, StepIo } from '../step.js';
@@ -17,11 +18,18 @@ type Check = (component: ProbedComponent, inputs: HealthInputs) => Promise<unkno
 /** Nothing else goes on until these serve, and until then a question costs next to nothing: nobody listens. */
 const eagerMs = 50;
 
+interface WaitAllOptions {
+  readonly signal: AbortSignal;
+  readonly check?: Check;
+  readonly intervalMs?: number;
+  readonly timeoutMs?: number;
+}
+
 async function waitAll(
   context: InstallContext,
   io: StepIo,
   components: readonly ProbedComponent[],
-  { check = checkHealth, intervalMs = 150 }: { readonly check?: Check; readonly intervalMs?: number } = {},
+  { signal, check = checkHealth, intervalMs = 150, timeoutMs = context.options.timeoutMs }: WaitAllOptions,
 ): Promise<void> {
   const { options, runtime, release } = context;
   const inputs: HealthInputs = {
@@ -29,13 +37,13 @@ async function waitAll(
     release,
     identities: await readIdentities(options.cluster),
     timeoutMs: 5000,
-    signal: runtime.signal,
+    signal,
   };
   const wait = {
     engine: slot(context, 'engine'),
     inputs,
-    runtime,
-    timeoutMs: options.timeoutMs,
+    runtime: { clock: runtime.clock, signal },
+    timeoutMs,
     intervalMs,
     onWait: io.wait,
     kubeletLog: (lines: number) => slot(context, 'nodeAgent').lastLog(lines),
@@ -51,19 +59,7 @@ export const waitApiServerStep: Step<InstallContext> = {
   id: 'apiserver',
   title: 'Wait for etcd and the API server',
   async run(context, io) {
-    const { options, runtime } = context;
-    await slot(context, 'nodeAgent').waitHealthy(options.timeoutMs, runtime.signal);
-    await waitAll(context, io, ['etcd'], { intervalMs: eagerMs });
-    const prepared = prepareMember(context);
-    try {
-      await Promise.all([
-        waitAll(context, io, ['kube-apiserver'], { check: checkAnswers, intervalMs: eagerMs }),
-        prepared,
-      ]);
-    } finally {
-      // A container that is still being made would escape a rollback.
-      await Promise.allSettled([prepared]);
-    }
+    await withKubelet(context, io, (signal) => waitApiServer(context, io, signal), { first: 'etcd' });
     // The kubelet that joins finds them at its start.
     await writeStaticPods(context, dependents);
     context.slots.kube = adminClient(context.options.cluster, await readIdentities(context.options.cluster));
@@ -71,19 +67,43 @@ export const waitApiServerStep: Step<InstallContext> = {
   },
 };
 
+async function waitApiServer(context: InstallContext, io: StepIo, signal: AbortSignal): Promise<void> {
+  await slot(context, 'nodeAgent').waitHealthy(kubeletTimeoutMs(context), signal);
+  await waitAll(context, io, ['etcd'], { signal, intervalMs: eagerMs });
+  const prepared = prepareMember(context);
+  try {
+    await Promise.all([
+      waitAll(context, io, ['kube-apiserver'], { signal, check: checkAnswers, intervalMs: eagerMs }),
+      prepared,
+    ]);
+  } finally {
+    // A container that is still being made would escape a rollback.
+    await Promise.allSettled([prepared]);
+  }
+}
+
+async function waitControllers(context: InstallContext, io: StepIo, signal: AbortSignal): Promise<void> {
+  await waitAll(context, io, ['kube-apiserver'], { signal });
+  const kube = slot(context, 'kube');
+  const { rbac } = slot(context, 'manifests');
+  await Promise.all(
+    rbac.map((object) => kube.apply(resourceOf(object), object, { fieldManager: 'hyperup', force: true })),
+  );
+  // It waits for what it needs, and so takes no time of its own.
+  startSmoke(context);
+  await Promise.all([
+    waitAll(context, io, dependents, { signal }),
+    waitAll(context, io, ['kubelet'], { signal, timeoutMs: kubeletTimeoutMs(context) }),
+  ]);
+}
+
 export const waitControllersStep: Step<InstallContext> = {
   id: 'controllers',
   title: 'Start the controller manager, the scheduler and the proxy',
   async run(context, io) {
-    await waitAll(context, io, ['kube-apiserver']);
-    const kube = slot(context, 'kube');
-    const { rbac } = slot(context, 'manifests');
-    await Promise.all(
-      rbac.map((object) => kube.apply(resourceOf(object), object, { fieldManager: 'hyperup', force: true })),
-    );
-    // It waits for what it needs, and so takes no time of its own.
-    startSmoke(context);
-    await waitAll(context, io, [...dependents, 'kubelet']);
+    await withKubelet(context, io, (signal) => waitControllers(context, io, signal), {
+      first: 'kube-controller-manager',
+    });
     return undefined;
   },
 };

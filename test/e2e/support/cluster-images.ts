@@ -29,13 +29,17 @@ export async function imageNames(): Promise<readonly string[]> {
     .sort();
 }
 
+/** Gives an image its canonical name back, from the copy that a test has made. */
+async function putBack(reference: string): Promise<void> {
+  const copy = copyName(reference);
+  if ((await imageId(copy)) === undefined) return;
+  await outputOf('docker', ['tag', copy, reference]);
+  await outputOf('docker', ['rmi', copy]);
+}
+
 /** Puts the canonical names back, where a test that was killed left copies; else builds them; those of the recipes of today stay. */
 export async function ensureClusterImages(): Promise<void> {
-  for (const { reference } of clusterImages) {
-    if ((await imageId(reference)) === undefined && (await imageId(copyName(reference))) !== undefined) {
-      await outputOf('docker', ['tag', copyName(reference), reference]);
-    }
-  }
+  for (const { reference } of clusterImages) await putBack(reference);
   const result = await runCli(['images', 'build'], { timeoutMs: 1_800_000 });
   if (result.exitCode !== 0) throw new Error(describeFailure(result));
 }
@@ -44,14 +48,14 @@ export async function ensureClusterImages(): Promise<void> {
  * Takes the canonical names off the images until the test ends, as on a machine that never had them; the images stay
  * under names of the tests'. Gives those names by the canonical one.
  */
-export async function setClusterImagesAside(t: Test): Promise<ReadonlyMap<string, string>> {
+export async function setClusterImagesAside(
+  t: Test,
+  references: readonly string[] = clusterImages.map(({ reference }) => reference),
+): Promise<ReadonlyMap<string, string>> {
   await ensureClusterImages();
-  const copies = new Map(clusterImages.map(({ reference }) => [reference, copyName(reference)]));
+  const copies = new Map(references.map((reference) => [reference, copyName(reference)]));
   t.teardown(async () => {
-    for (const [reference, copy] of copies) {
-      await outputOf('docker', ['tag', copy, reference]);
-      await outputOf('docker', ['rmi', copy]);
-    }
+    for (const reference of copies.keys()) await putBack(reference);
   });
   for (const [reference, copy] of copies) await outputOf('docker', ['tag', reference, copy]);
   for (const reference of copies.keys()) await outputOf('docker', ['rmi', reference]);

@@ -2,12 +2,17 @@ import { request } from 'node:https';
 import { connect } from 'node:net';
 
 /**
- * What a server says to somebody without credentials: its status code, or why there was no answer. Whose certificate it
+ * What a server says to somebody without a certificate: its status code, or why there was no answer. Whose certificate it
  * shows doesn't matter here.
  */
-export async function askAnonymously(url: string, timeoutMs = 5_000): Promise<number | string> {
+export async function askAnonymously(
+  url: string,
+  headers: Readonly<Record<string, string>> = {},
+  timeoutMs = 5_000,
+): Promise<number | string> {
   return await new Promise((resolve) => {
-    const outgoing = request(url, { agent: false, rejectUnauthorized: false, timeout: timeoutMs }, (answer) => {
+    const options = { agent: false, rejectUnauthorized: false, timeout: timeoutMs, headers };
+    const outgoing = request(url, options, (answer) => {
       answer.resume();
       answer.on('error', (error) => resolve(error.message));
       answer.on('end', () => resolve(answer.statusCode ?? 0));

@@ -39,6 +39,8 @@ t.test('verdicts', async (t) => {
     { name: 'at the goal', measure: value({ values: [5] }), met: true },
     { name: 'a hair over the goal', measure: value({ values: [5.0004] }), met: false },
     { name: 'nothing allowed, nothing seen', measure: value({ unit: '', goal: 0, values: [0, 0, 0] }), met: true },
+    { name: 'at least: more is better', measure: value({ goal: 0.8, atLeast: true, values: [0.9] }), met: true },
+    { name: 'at least: under the goal', measure: value({ goal: 0.8, atLeast: true, values: [0.7] }), met: false },
     { name: 'not a number is no pass', measure: value({ values: [Number.NaN] }), met: false },
   ];
   for (const { name, measure, met } of cases) t.equal(meetsGoal(measure), met, name);
@@ -51,8 +53,10 @@ t.test('rounding never turns a verdict', async (t) => {
     { value: 0.6004, goal: 0.6, digits: 2, want: '0.6004' },
     { value: 5.04, goal: 5, digits: 1, want: '5.04' },
     { value: 149.6, goal: 149.7, digits: 0, want: '149.6' },
+    { value: 0.796, goal: 0.8, atLeast: true, digits: 2, want: '0.796' },
+    { value: 0.804, goal: 0.8, atLeast: true, digits: 2, want: '0.80' },
   ];
-  for (const { value, goal, digits, want } of cases) t.equal(formatAgainst(value, goal, digits), want);
+  for (const { value, digits, want, ...goal } of cases) t.equal(formatAgainst(value, goal, digits), want);
 });
 
 t.test('the line of a measure', async (t) => {
@@ -71,6 +75,14 @@ t.test('the line of a measure', async (t) => {
       measure: value({ name: 'second-install-changes', unit: '', goal: 0, values: [0, 1, 1] }),
       want: 'bench: second-install-changes value=1 goal<=0',
     },
+    {
+      measure: value({ name: 'node-ready', goal: 2, values: [1.44], theirs: [8.06] }),
+      want: 'bench: node-ready value=1.4s goal<=2s theirs=8.1s',
+    },
+    {
+      measure: { ...install, name: 'cp', unit: 'MB/s', goal: 0.8, atLeast: true, ours: [70.4], theirs: [80] } as const,
+      want: 'bench: cp ratio=0.88 goal>=0.8 ours=70MB/s theirs=80MB/s',
+    },
   ];
   for (const { measure, want } of cases) t.equal(benchLine(measure), want);
 });
@@ -81,17 +93,20 @@ t.test('the table', async (t) => {
       install,
       value({ values: [5.04, 6, 5.02] }),
       value({ name: 'version', unit: 'ms', goal: 150, values: [90, 91, 95, 92, 93, 99] }),
+      value({ name: 'speed', unit: 'MB/s', goal: 50, atLeast: true, values: [60], theirs: [80] }),
     ],
     facts: [{ name: 'kubeadm init returns', unit: 's', values: [9.4, 9.9, 9.5] }],
     notes: ['a remark'],
   });
   t.same(text.split('\n'), [
-    'MEASURE          RUNS                  MEDIAN  GOAL      VERDICT',
-    'install, ours    9.4s  8.9s  8.7s      8.9s    -         -',
-    'install, theirs  17.1s  16.5s  17.2s   17.1s   -         -',
-    'install, ratio   0.55  0.54  0.51      0.52    <= 0.6    met',
-    'uninstall        5.0s  6.0s  5.0s      5.04s   <= 5s     MISSED',
-    'version          6 runs, 90ms to 99ms  93ms    <= 150ms  met',
+    'MEASURE          RUNS                  MEDIAN  GOAL       VERDICT',
+    'install, ours    9.4s  8.9s  8.7s      8.9s    -          -',
+    'install, theirs  17.1s  16.5s  17.2s   17.1s   -          -',
+    'install, ratio   0.55  0.54  0.51      0.52    <= 0.6     met',
+    'uninstall        5.0s  6.0s  5.0s      5.04s   <= 5s      MISSED',
+    'version          6 runs, 90ms to 99ms  93ms    <= 150ms   met',
+    'speed            60MB/s                60MB/s  >= 50MB/s  met',
+    'speed, theirs    80MB/s                80MB/s  -          -',
     '',
     'BESIDE IT             RUNS              MEDIAN',
     'kubeadm init returns  9.4s  9.9s  9.5s  9.5s',

@@ -108,7 +108,7 @@ function setUp(t: Test) {
     manager.wake(uid);
     await pass(0);
   };
-  return { manager, calls, told, changes, state, pass, times, fail, run };
+  return { manager, clock, calls, told, changes, state, pass, times, fail, run };
 }
 
 t.test('a fresh container is probed as soon as it runs, then each period', async (t) => {
@@ -135,6 +135,21 @@ t.test('an initial delay is kept, never a moment too short', async (t) => {
   t.same(times(), []);
   await pass(250);
   t.same(times(), [3250]);
+});
+
+t.test('a clock that is set holds up no probe and adds none', async (t) => {
+  const { manager, clock, calls, pass, run } = setUp(t);
+  manager.addPod(podOf({ liveness: probe('liveness', { initialDelaySeconds: 3, periodSeconds: 2 }) }));
+  clock.setWall(-3_600_000);
+  await run(instance());
+  await pass(3250);
+  t.equal(calls.length, 1, 'set back before the first');
+  clock.setWall(-3_600_000);
+  await pass(4000);
+  t.equal(calls.length, 3, 'set back between two');
+  clock.setWall(7_200_000);
+  await pass(4000);
+  t.equal(calls.length, 5, 'set forward');
 });
 
 t.test('until its first success a readiness probe is tried some more, which counts and tells nothing', async (t) => {

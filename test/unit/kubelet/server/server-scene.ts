@@ -2,11 +2,11 @@ import { createServer, request as httpRequest, type IncomingMessage, type Server
 import { Duplex, PassThrough } from 'node:stream';
 import { systemClock } from '../../../../src/base/clock.js';
 import { silentLogger } from '../../../../src/base/logger.js';
+import { createMetricsRegistry } from '../../../../src/base/metrics-registry.js';
 import type { ExecSpec, RunningExec, TerminalSize } from '../../../../src/docker/runtime-types.js';
 import type { V1Pod } from '../../../../src/kube/pod-objects.js';
 import { createHttpListener, maxHeaderBytes } from '../../../../src/kubelet/server/http-listener.js';
 import { registerOwnMetrics } from '../../../../src/kubelet/server/metrics-endpoint.js';
-import { createMetricsRegistry } from '../../../../src/kubelet/server/metrics-registry.js';
 import { makeRouter } from '../../../../src/kubelet/server/router.js';
 import { debuggingRoutes, readOnlyRoutes } from '../../../../src/kubelet/server/routes.js';
 import type { EndpointOptions, NodeUsage, ServerEngine } from '../../../../src/kubelet/server/server-types.js';

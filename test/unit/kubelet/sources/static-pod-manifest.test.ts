@@ -84,6 +84,9 @@ t.test('defaults', async (t) => {
       requests: { cpu: '100m', memory: '1Mi' },
     },
   );
+  t.strictSame(withSpec({ volumes: [{ name: 'v', emptyDir: { sizeLimit: 1000 } }] }).spec?.volumes, [
+    { name: 'v', emptyDir: { sizeLimit: '1000' } },
+  ]);
   t.strictSame(withSpec({ volumes: [{ name: 'v' }, { name: 's', secret: { secretName: 'x' } }] }).spec?.volumes, [
     { name: 'v', emptyDir: {} },
     { name: 's', secret: { secretName: 'x', defaultMode: 0o644 } },
@@ -98,7 +101,34 @@ t.test('defaults', async (t) => {
   );
 });
 
+const specOf = (spec: object) => ({ ...base, spec: { ...base.spec, ...spec } });
+const containerOf = (container: object) => specOf({ containers: [{ name: 'a', image: 'a', ...container }] });
+const volumeOf = (volume: object) => specOf({ volumes: [{ name: 'v', ...volume }] });
+
 const refused: [string, object | string, RegExp][] = [
+  ['a text for tolerations', specOf({ tolerations: 'x' }), /^spec\.tolerations: want a list$/],
+  ['a number for one', specOf({ tolerations: [7] }), /^spec\.tolerations\[0\]: want an object$/],
+  ['a list for a selector', specOf({ nodeSelector: ['a'] }), /^spec\.nodeSelector: want texts by name$/],
+  ['a word for a truth', specOf({ hostNetwork: 'yes' }), /^spec\.hostNetwork: want true or false$/],
+  ['a word for a user', containerOf({ securityContext: { runAsUser: 'root' } }), /runAsUser: want a whole number$/],
+  [
+    'a quantity of nothing',
+    containerOf({ resources: { limits: { cpu: 'much' } } }),
+    /resources\.limits: want quantities/,
+  ],
+  ['a quantity below zero', containerOf({ resources: { limits: { cpu: -1 } } }), /resources\.limits: want quantities/],
+  [
+    'a probe of a text',
+    containerOf({ livenessProbe: { exec: { command: 'x' } } }),
+    /livenessProbe\.exec\.command: want/,
+  ],
+  ['a probe of no port', containerOf({ livenessProbe: { tcpSocket: { port: {} } } }), /tcpSocket\.port: want a number/],
+  [
+    'a key that leads up',
+    volumeOf({ configMap: { name: 'c', items: [{ key: 'k', path: '../k' }] } }),
+    /items\[0\]\.path: want/,
+  ],
+  ['a size of nothing', volumeOf({ emptyDir: { sizeLimit: 'lots' } }), /emptyDir\.sizeLimit: want a quantity/],
   ['no object', '- a', /no object/],
   ['not YAML', '{', /neither YAML nor JSON/],
   ['two documents', 'a: 1\n---\nb: 2', /neither YAML nor JSON/],

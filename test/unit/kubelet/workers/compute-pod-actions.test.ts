@@ -26,6 +26,8 @@ interface Case {
   /** Of every container. */
   readonly backoffMs?: number;
   readonly previous?: V1PodStatus;
+  /** What the clock shows now, from when an instance ended. */
+  readonly passedMs?: number;
   /** `killPod`, `sandbox 0`, `start a 0`, `kill a`, `purge a-0`, `wait a 10`. */
   readonly want: readonly string[];
 }
@@ -50,6 +52,22 @@ const cases: readonly Case[] = [
     spec: { containers: [a], restartPolicy: 'Never' },
     containers: [makeInstance(a, { state: 'created' })],
     want: ['start a 1'],
+  },
+  {
+    name: 'the clock was set back after a crash: nobody knows how long ago that was',
+    spec: { containers: [a] },
+    containers: [exited(a, 1)],
+    backoffMs: 10_000,
+    passedMs: -3_600_000,
+    want: ['start a 1'],
+  },
+  {
+    name: 'a crash in this very millisecond',
+    spec: { containers: [a] },
+    containers: [exited(a, 1)],
+    backoffMs: 10_000,
+    passedMs: -0.5,
+    want: ['wait a 10'],
   },
   { name: 'Always restarts a success', spec: { containers: [a] }, containers: [exited(a, 0)], want: ['start a 1'] },
   {
@@ -331,13 +349,23 @@ const cases: readonly Case[] = [
   },
 ];
 
-for (const { name, spec, sandboxes, containers = [], probes = {}, backoffMs = 0, previous, want } of cases) {
+for (const {
+  name,
+  spec,
+  sandboxes,
+  containers = [],
+  probes = {},
+  backoffMs = 0,
+  previous,
+  passedMs = 0,
+  want,
+} of cases) {
   t.test(name, async (t) => {
     const actions = computePodActions({
       pod: makePod('p', spec),
       status: { uid: 'p', name: 'p', namespace: 'ns', sandboxes: sandboxes ?? [makeSandbox()], containers },
       probes: { result: (id, kind) => probes[`${kind} ${id}`] },
-      nowMs: START_MS,
+      nowMs: START_MS + passedMs,
       backoff: { delayMs: () => backoffMs },
       previous,
     });

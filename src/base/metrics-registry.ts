@@ -18,6 +18,8 @@ export interface Histogram {
 export interface Sample {
   readonly labels?: LabelValues | undefined;
   readonly value: number;
+  /** Behind the family's name: `_bucket`, `_sum`, `_count` of a histogram. */
+  readonly suffix?: string | undefined;
   /** When it was measured; where it isn't now. */
   readonly timeMs?: number | undefined;
 }
@@ -26,7 +28,7 @@ export interface Sample {
 export interface MetricFamily {
   readonly name: string;
   readonly help: string;
-  readonly type: 'counter' | 'gauge';
+  readonly type: 'counter' | 'gauge' | 'histogram';
   readonly samples: readonly Sample[];
 }
 
@@ -119,9 +121,9 @@ export function renderFamilies(families: readonly MetricFamily[]): string {
   return families
     .filter((family) => family.samples.length > 0)
     .map((family) => {
-      const lines = family.samples.map(({ labels, value, timeMs }) => {
+      const lines = family.samples.map(({ labels, value, timeMs, suffix = '' }) => {
         const time = timeMs === undefined ? '' : ` ${Math.round(timeMs)}`;
-        return `${family.name}${labelText(labels)} ${numberText(value)}${time}\n`;
+        return `${family.name}${suffix}${labelText(labels)} ${numberText(value)}${time}\n`;
       });
       return headOf(family.name, family.help, family.type) + lines.join('');
     })
