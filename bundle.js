@@ -2,14 +2,29 @@
 // second before anything is done. The library (dist/index.js) stays as tsc compiled it.
 import { build } from 'esbuild';
 
-/** Parts of dockerode that hyperup never calls: SSH connections and BuildKit sessions, a third of its code. */
-const unused = ['ssh2', '@grpc/grpc-js', '@grpc/proto-loader', 'protobufjs'];
+/** Parts of dockerode that hyperup never calls: SSH connections, BuildKit sessions and its own archives, a third of its code. */
+const unused = ['ssh2', '@grpc/grpc-js', '@grpc/proto-loader', 'protobufjs', 'tar-fs', '@balena/dockerignore'];
 const withoutUnused = {
   name: 'without-unused',
   setup({ onResolve, onLoad }) {
     const filter = new RegExp(`^(${unused.join('|')})$`);
     onResolve({ filter }, ({ path }) => ({ path, namespace: 'unused' }));
     onLoad({ filter: /.*/, namespace: 'unused' }, () => ({ contents: 'module.exports = {};', loader: 'js' }));
+  },
+};
+
+/** Of undici the kubelet takes connections; fetch, caches, mocks and web sockets would cost it 6 MB of memory. */
+const undiciClients = {
+  name: 'undici-clients',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^undici$/ }, ({ path }) => ({ path, namespace: 'undici-clients' }));
+    onLoad({ filter: /.*/, namespace: 'undici-clients' }, () => ({
+      resolveDir: import.meta.dirname,
+      contents: [
+        "module.exports = { Client: require('undici/lib/dispatcher/client.js'), Pool: require('undici/lib/dispatcher/pool.js') };",
+        "Object.assign(require('undici/lib/dispatcher/dispatcher.js').prototype, require('undici/lib/api'));",
+      ].join('\n'),
+    }));
   },
 };
 
@@ -39,7 +54,15 @@ const common = {
 
 // A chunk a lazy import: a verb loads what it needs.
 await build({ ...common, entryPoints: ['src/cli/main.ts'], splitting: true });
-// The kubelet's image holds these two, each a whole program.
+// The kubelet's image holds these two, each a whole program; whatever is in one is in its memory too.
 for (const program of ['src/cli/kubelet.ts', 'src/cli/dns.ts']) {
-  await build({ ...common, entryPoints: [program], splitting: false, minifySyntax: true, sourcemap: false });
+  await build({
+    ...common,
+    entryPoints: [program],
+    splitting: false,
+    minifySyntax: true,
+    minifyWhitespace: true,
+    sourcemap: false,
+    plugins: [...common.plugins, undiciClients],
+  });
 }

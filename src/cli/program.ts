@@ -13,7 +13,15 @@ export interface ProgramOptions {
   readonly writeErr: (text: string) => void;
 }
 
-const componentNames = ['etcd', 'kube-apiserver', 'kube-controller-manager', 'kube-scheduler', 'kube-proxy', 'kubelet'];
+const componentNames = [
+  'etcd',
+  'kube-apiserver',
+  'kube-controller-manager',
+  'kube-scheduler',
+  'kube-proxy',
+  'kubelet',
+  'dns',
+];
 const imagePaths: readonly OptionPath[] = [
   'cluster.kubernetesVersion',
   'images.mirrors',

@@ -47,7 +47,7 @@ export interface Verbs {
   uninstall(options: UninstallOptions, run?: RunContext): Operation<UninstallResult>;
   status(query: ClusterQuery, run?: RunContext): Promise<ClusterStatus>;
   verify(query: ClusterQuery, run?: RunContext): Operation<ClusterStatus>;
-  componentLogs(query: ClusterQuery, component: Component, options: LogOptions): Promise<void>;
+  componentLogs(query: ClusterQuery, component: Component | 'dns', options: LogOptions): Promise<void>;
   listImages(options: InstallOptions, run?: RunContext): Promise<readonly ImageListing[]>;
   /** No `names` stands for all images of the release. */
   pullImages(options: InstallOptions, names: readonly string[], run?: RunContext): Operation<readonly ObtainedImage[]>;

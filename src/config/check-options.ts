@@ -65,8 +65,9 @@ function advise(path: string, value: unknown): string {
     const range = readIpv4Range(value);
     return range === undefined || formatCidr(range) === value ? '' : ` (did you mean ${formatCidr(range)}?)`;
   }
-  if (path === 'cluster.kubelet') {
-    const near = nearestName(value, ['auto', 'hyperkube', 'builtin']);
+  const choices = rows.find((row) => row.path === path)?.choices;
+  if (choices !== undefined) {
+    const near = nearestName(value, choices);
     return near === undefined ? '' : ` (did you mean ${near}?)`;
   }
   return '';

@@ -30,6 +30,7 @@ export function makeDefaults(
       name: 'hyperup',
       kubernetesVersion: defaultKubernetesVersion,
       kubelet: 'auto',
+      dns: 'auto',
       nodeName: host.hostname.trim().toLowerCase(),
       nodeAddress: host.nodeAddress ?? '127.0.0.1',
       apiPort,

@@ -44,6 +44,16 @@ export const optionTable = [
     choices: ['auto', 'hyperkube', 'builtin'],
   },
   {
+    path: 'cluster.dns',
+    flag: '--dns <kind>',
+    env: 'HYPERUP_DNS',
+    file: 'cluster.dns',
+    kind: 'text',
+    wanted: 'auto, coredns, builtin or none',
+    help: "which server answers for the cluster's names: auto, coredns, builtin or none (default: auto)",
+    choices: ['auto', 'coredns', 'builtin', 'none'],
+  },
+  {
     path: 'cluster.name',
     flag: '--name <name>',
     env: 'HYPERUP_NAME',

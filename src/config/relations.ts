@@ -1,6 +1,7 @@
 import { isIPv4 } from 'node:net';
 import { cidrContains, cidrsOverlap } from '../base/cidr.js';
 import { isHyperupError, messageOf } from '../base/errors.js';
+import { hasDnsAddress } from './dns-address.js';
 import { nearestName } from './nearest.js';
 import { parsePortRange, readIpv4Range } from './schema.js';
 import type { InstallOptions } from './types.js';
@@ -40,6 +41,7 @@ export function findRelationFaults(
     ...preflightFaults(options, known.preflightIds ?? []),
     ...portFaults(options, name),
     ...rangeFaults(options, name),
+    ...dnsFaults(options, name),
     ...folderFaults(options, name),
   ];
 }
@@ -129,6 +131,15 @@ function rangeFaults({ cluster }: InstallOptions, name: NameOption): readonly Re
     faults.push({ paths: [path, 'cluster.nodeAddress'], message });
   }
   return faults;
+}
+
+/** The DNS server has the tenth address of the range. */
+function dnsFaults({ cluster }: InstallOptions, name: NameOption): readonly RelationFault[] {
+  const range = readIpv4Range(cluster.serviceCidr);
+  if (range === undefined || !['coredns', 'builtin'].includes(cluster.dns) || hasDnsAddress(cluster.serviceCidr))
+    return [];
+  const message = `got ${cluster.serviceCidr}, want at least a /28 for ${name('cluster.dns')} ${cluster.dns}`;
+  return [{ paths: ['cluster.serviceCidr', 'cluster.dns'], message }];
 }
 
 /** Folders are apart from one another, save that etcd's may lie below hyperup's own. */

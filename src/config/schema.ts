@@ -89,6 +89,7 @@ export const installOptionsSchema = z.strictObject({
     name: text((name) => name.length <= 40 && label.test(name)),
     kubernetesVersion: text((version) => /^v\d+\.\d+\.\d+$/.test(version)),
     kubelet: z.enum(['auto', 'hyperkube', 'builtin']),
+    dns: z.enum(['auto', 'coredns', 'builtin', 'none']),
     nodeName: text(isDnsName),
     nodeAddress: text((address) => isIPv4(address) && address !== '0.0.0.0'),
     apiPort: port,

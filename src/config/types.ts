@@ -1,4 +1,8 @@
 export type KubeletChoice = 'auto' | 'hyperkube' | 'builtin';
+/** Which server answers for the cluster's names. */
+export type DnsServer = 'coredns' | 'builtin';
+export type DnsKind = DnsServer | 'none';
+export type DnsChoice = 'auto' | DnsKind;
 export type ImageSourceChoice = 'engine' | 'mirror' | 'build';
 
 /** All that an install depends on, validated and with every default filled in. */
@@ -8,6 +12,8 @@ export interface ClusterOptions {
   /** With the leading v. */
   readonly kubernetesVersion: string;
   readonly kubelet: KubeletChoice;
+  /** Absent from the records of clusters that were made before there was the choice. */
+  readonly dns: DnsChoice;
   readonly nodeName: string;
   /** The address that the API server is reached at from this host and from pods. */
   readonly nodeAddress: string;

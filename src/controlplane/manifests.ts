@@ -2,6 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { load, loadAll } from 'js-yaml';
 import { HyperupError, messageOf } from '../base/errors.js';
+import type { DnsServer } from '../config/types.js';
 import { type StaticComponent, staticComponents } from './component-flags.js';
 import type { StaticPod } from './static-pods.js';
 
@@ -17,6 +18,8 @@ export interface Manifests {
   readonly staticPods: Readonly<Record<StaticComponent, StaticPod>>;
   /** Roles and bindings that every cluster gets, in order. */
   readonly rbac: readonly ManifestObject[];
+  /** What each DNS server consists of, in order. */
+  readonly dns: Readonly<Record<DnsServer, readonly ManifestObject[]>>;
 }
 
 /** Reads `manifests/`. Throws `Internal` naming the damaged file. */
@@ -29,10 +32,17 @@ export async function readManifests(folder: string): Promise<Manifests> {
   );
   const rbacFolder = join(folder, 'rbac');
   const names = (await readdir(rbacFolder)).filter((name) => name.endsWith('.yaml')).sort();
-  const rbac = await Promise.all(
-    names.map((name) => parse(join(rbacFolder, name), (text) => loadAll(text) as ManifestObject[])),
-  );
-  return { staticPods: Object.fromEntries(entries) as Record<StaticComponent, StaticPod>, rbac: rbac.flat() };
+  const parseAll = (path: string) => parse(path, (text) => loadAll(text) as ManifestObject[]);
+  const rbac = await Promise.all(names.map((name) => parseAll(join(rbacFolder, name))));
+  const [builtin, coredns] = await Promise.all([
+    parseAll(join(folder, 'dns', 'builtin.yaml')),
+    parseAll(join(folder, 'dns', 'coredns.yaml')),
+  ]);
+  return {
+    staticPods: Object.fromEntries(entries) as Record<StaticComponent, StaticPod>,
+    rbac: rbac.flat(),
+    dns: { builtin, coredns },
+  };
 }
 
 async function parse<T>(path: string, read: (text: string) => T): Promise<T> {

@@ -72,7 +72,12 @@ export function parseDnsFlags(argv: readonly string[]): DnsOptions {
     listen: addresses('listen', undefined),
     upstreams: addresses('upstream', 53),
     resolvConf: list('resolv-conf'),
-    nsService: { namespace, name },
+    nsService: read(
+      'ns-service',
+      text('ns-service'),
+      namespace === '' || name === '' ? undefined : { namespace, name },
+      'NAMESPACE/NAME',
+    ),
     httpAddress: read('http-address', httpAddress, isIP(httpAddress) === 0 ? undefined : httpAddress, 'an IP address'),
     healthPort: number('health-port', 65_535),
     readyPort: number('ready-port', 65_535),

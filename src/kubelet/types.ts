@@ -89,6 +89,14 @@ export interface ContainerBind {
   readonly propagation: 'rprivate' | 'rslave' | 'rshared';
 }
 
+/** A block device of the host's in a container. */
+export interface ContainerDevice {
+  /** On the host, links followed. */
+  readonly hostPath: string;
+  readonly containerPath: string;
+  readonly readOnly: boolean;
+}
+
 /** Names and values in the order that they were defined, each name once. */
 export type Environment = ReadonlyMap<string, string>;
 
@@ -156,6 +164,7 @@ export interface StartContainerRequest {
   readonly imageId: string;
   readonly environment: Environment;
   readonly binds: readonly ContainerBind[];
+  readonly devices: readonly ContainerDevice[];
   /** For an ephemeral container with a target: whose processes it sees. */
   readonly targetContainerId?: ContainerId | undefined;
 }
@@ -187,6 +196,8 @@ export interface Volumes {
   ensureMounted(pod: V1Pod, signal: AbortSignal): Promise<void>;
   /** What a container mounts of them, subpaths made. Throws PodFailure `CreateContainerConfigError`. */
   containerBinds(pod: V1Pod, container: V1Container, environment: Environment): Promise<readonly ContainerBind[]>;
+  /** Its `volumeDevices`. Throws PodFailure `CreateContainerConfigError`. */
+  containerDevices(pod: V1Pod, container: V1Container): Promise<readonly ContainerDevice[]>;
   /** Unmounts and removes all of a pod's folder; true once nothing is left. Idempotent; nothing below a mount is ever deleted. */
   tearDown(uid: PodUid): Promise<boolean>;
   /** Pods that have a folder. */

@@ -1,4 +1,5 @@
-import type { ClusterOptions } from '../config/types.js';
+import { dnsAddress } from '../config/dns-address.js';
+import type { ClusterOptions, DnsKind } from '../config/types.js';
 import type { ControlPlaneInputs } from '../controlplane/inputs.js';
 import type { EngineInfo } from '../docker/types.js';
 import type { NodeAgentInputs } from '../nodeagent/inputs.js';
@@ -28,6 +29,7 @@ export async function clusterInputs(
   release: ReleaseSpec,
   engine: EngineTraits,
   resolvConf: string,
+  dns: DnsKind,
 ): Promise<ClusterInputs> {
   const hostPaths = await existingHostPaths();
   return {
@@ -47,7 +49,7 @@ export async function clusterInputs(
       // The kubelet's container has the folder as /var/run.
       engineEndpoint: engine.endpoint.replace('unix:///run/', 'unix:///var/run/'),
       existingHostPaths: hostPaths,
-      clusterDns: [],
+      clusterDns: dns === 'none' ? [] : [dnsAddress(cluster.serviceCidr)],
     },
   };
 }

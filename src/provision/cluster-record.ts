@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { HyperupError, messageOf } from '../base/errors.js';
 import { readTextIfPresent } from '../base/files.js';
-import type { ClusterOptions } from '../config/types.js';
+import type { ClusterOptions, DnsKind } from '../config/types.js';
 import { releaseFor } from '../release/release-for.js';
 import type { ImageLayout, ReleaseSpec } from '../release/types.js';
 
@@ -19,6 +19,8 @@ export interface ClusterRecord {
   readonly kubelet: 'hyperkube' | 'builtin';
   /** Which images the components run from; records of 0.1.0 don't say, theirs is hyperkube's. */
   readonly layout?: ImageLayout | undefined;
+  /** The one that answers for the cluster's names; records from before there was one don't say, and mean `none`. */
+  readonly dns?: DnsKind | undefined;
   readonly podCidr: string | undefined;
   readonly kubeconfigPath: string;
   readonly kubectl: string | undefined;
@@ -32,6 +34,7 @@ const recordSchema = z.looseObject({
   state: z.enum(['installing', 'installed']),
   kubelet: z.enum(['hyperkube', 'builtin']),
   layout: z.enum(['hyperkube', 'component']).optional(),
+  dns: z.enum(['coredns', 'builtin', 'none']).optional(),
   kubeconfigPath: z.string(),
   cluster: z.looseObject({ name: z.string(), kubernetesVersion: z.string(), nodeName: z.string() }),
 });

@@ -1,4 +1,6 @@
+import type { DnsServer } from '../config/types.js';
 import type { StaticComponent } from '../controlplane/component-flags.js';
+import { dnsDeployments } from '../controlplane/dns.js';
 import type { ContainerDetails, ContainerEngine } from '../docker/types.js';
 
 /** The labels that every kubelet on Docker puts on its containers (`pkg/kubelet/types/labels.go`, dockershim). */
@@ -12,18 +14,33 @@ export const podLabels = {
   gracePeriod: 'annotation.io.kubernetes.pod.terminationGracePeriod',
 } as const;
 
+type Containers = Pick<ContainerEngine, 'listContainers' | 'inspectContainer'>;
+
 /** The newest container of a static pod's, running or not; undefined before the kubelet made one. */
-export async function findComponentContainer(
-  engine: Pick<ContainerEngine, 'listContainers' | 'inspectContainer'>,
+export function findComponentContainer(
+  engine: Containers,
   component: StaticComponent,
   nodeName: string,
+): Promise<ContainerDetails | undefined> {
+  return newestContainer(engine, component, [`${podLabels.podName}=${component}-${nodeName}`]);
+}
+
+/** The newest container of the DNS server's, running or not. */
+export function findDnsContainer(engine: Containers, server: DnsServer): Promise<ContainerDetails | undefined> {
+  return newestContainer(engine, dnsDeployments[server], []);
+}
+
+async function newestContainer(
+  engine: Containers,
+  name: string,
+  further: readonly string[],
 ): Promise<ContainerDetails | undefined> {
   const found = await engine.listContainers({
     all: true,
     labels: [
-      `${podLabels.containerName}=${component}`,
+      `${podLabels.containerName}=${name}`,
       `${podLabels.podNamespace}=kube-system`,
-      `${podLabels.podName}=${component}-${nodeName}`,
+      ...further,
       `${podLabels.dockerType}=container`,
     ],
   });

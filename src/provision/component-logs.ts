@@ -5,7 +5,7 @@ import { type ContainerEngine, managedLabel, roleLabel } from '../docker/types.j
 import { clusterLabel } from '../nodeagent/kubelet-container.js';
 import type { Component } from '../release/types.js';
 import { type ClusterRecord, requireRecord } from './cluster-record.js';
-import { findComponentContainer } from './component-containers.js';
+import { findComponentContainer, findDnsContainer } from './component-containers.js';
 import { makeRuntime } from './runtime.js';
 import { withEngine } from './with-engine.js';
 
@@ -17,11 +17,20 @@ export interface ComponentLogOptions {
   readonly signal: AbortSignal;
 }
 
-async function containerId(engine: ContainerEngine, component: Component, record: ClusterRecord): Promise<string> {
+async function containerId(
+  engine: ContainerEngine,
+  component: Component | 'dns',
+  record: ClusterRecord,
+): Promise<string> {
   if (component === 'kubectl') {
     throw new HyperupError('Usage', 'logs kubectl: kubectl is a command, it has no log');
   }
-  if (component === 'kubelet') {
+  if (component === 'dns') {
+    const server = record.dns ?? 'none';
+    if (server === 'none') throw new HyperupError('NotFound', 'logs dns: this cluster was made without a DNS server');
+    const found = await findDnsContainer(engine, server);
+    if (found) return found.id;
+  } else if (component === 'kubelet') {
     const labels = [`${managedLabel}=true`, `${roleLabel}=kubelet`, `${clusterLabel}=${record.cluster.name}`];
     const [found] = await engine.listContainers({ all: true, labels });
     if (found) return found.id;
@@ -40,7 +49,7 @@ async function containerId(engine: ContainerEngine, component: Component, record
  */
 export async function componentLogs(
   query: ClusterQuery,
-  component: Component,
+  component: Component | 'dns',
   options: ComponentLogOptions,
 ): Promise<void> {
   const record = await requireRecord(query.stateDir);

@@ -9,11 +9,17 @@ import type { TagChange } from '../mirror/obtain-run.js';
 import type { ObtainedImage } from '../mirror/outcome.js';
 import { type TagResult, tagImages as tagLocalImages } from '../mirror/tag-images.js';
 import { releaseFor } from '../release/release-for.js';
-import type { ReleaseImage } from '../release/types.js';
+import type { ReleaseImage, ReleaseSpec } from '../release/types.js';
 import { readRecord } from './cluster-record.js';
 import { makeQuietRuntime, makeRuntime, type RunContext, type Runtime } from './runtime.js';
 import { makeImageBuilder } from './steps/obtain-images.js';
 import { withEngine } from './with-engine.js';
+
+/** The release with all that a cluster of these options needs: CoreDNS only where it is asked for. */
+function wantedRelease({ cluster }: InstallOptions): ReleaseSpec {
+  const release = releaseFor(cluster.kubernetesVersion);
+  return cluster.dns === 'coredns' ? { ...release, images: [...release.images, release.coredns] } : release;
+}
 
 /**
  * Calls `work` with what journals tags. Where a cluster is installed they belong to it and go with it; else the images
@@ -38,7 +44,7 @@ async function withTagJournal<T>(
 
 /** The images of the release and what the engine has of them. */
 export function listImages(options: InstallOptions, run: RunContext = {}): Promise<readonly ImageListing[]> {
-  const release = releaseFor(options.cluster.kubernetesVersion);
+  const release = wantedRelease(options);
   return withEngine(options.engineHost, makeQuietRuntime(run), (engine) => listReleaseImages(engine, release));
 }
 
@@ -50,7 +56,7 @@ export function pullImages(
 ): Operation<readonly ObtainedImage[]> {
   return startOperation(async (emit, signal) => {
     const runtime = makeRuntime(run, emit, signal);
-    const release = releaseFor(options.cluster.kubernetesVersion);
+    const release = wantedRelease(options);
     const images = selectImages(release, names);
     return withEngine(options.engineHost, runtime, async (engine) => {
       const info = await engine.info();
@@ -81,7 +87,7 @@ export function buildImages(
 ): Operation<readonly ObtainedImage[]> {
   return startOperation(async (emit, signal) => {
     const runtime = makeRuntime(run, emit, signal);
-    const release = releaseFor(options.cluster.kubernetesVersion);
+    const release = wantedRelease(options);
     const images = selectImages(release, names);
     return withEngine(options.engineHost, runtime, async (engine) => {
       const builder = await makeImageBuilder(engine, await engine.info(), options.images, runtime);
@@ -142,7 +148,7 @@ export function tagImages(
   run: RunContext = {},
 ): Promise<readonly TagResult[]> {
   const runtime = makeQuietRuntime(run);
-  const images = selectImages(releaseFor(options.cluster.kubernetesVersion), names);
+  const images = selectImages(wantedRelease(options), names);
   return withEngine(options.engineHost, runtime, async (engine) => {
     const architecture = imageArchitecture((await engine.info()).architecture);
     return withTagJournal(options, runtime, (onTag) =>

@@ -1,5 +1,5 @@
 import { HyperupError } from '../base/errors.js';
-import type { InstallOptions } from '../config/types.js';
+import type { DnsKind, InstallOptions } from '../config/types.js';
 import type { ControlPlaneInputs } from '../controlplane/inputs.js';
 import type { Manifests } from '../controlplane/manifests.js';
 import type { Engine, EngineInfo } from '../docker/types.js';
@@ -13,6 +13,7 @@ import type { PkiBundle } from '../pki/ensure-pki.js';
 import type { Finding } from '../preflight/types.js';
 import type { ReleaseSpec } from '../release/types.js';
 import type { ClusterRecord } from './cluster-record.js';
+import type { DnsPlan } from './plan-dns.js';
 import type { KubeletPlan } from './plan-kubelet.js';
 import type { Runtime } from './runtime.js';
 import type { RunningSmoke } from './smoke.js';
@@ -24,6 +25,8 @@ export interface InstallSlots {
   engineInfo: EngineInfo;
   findings: readonly Finding[];
   resolvConf: string;
+  /** True where that names a server that a pod can ask. */
+  hasResolvers: boolean;
   images: readonly ObtainedImage[];
   journal: Journal;
   pki: PkiBundle;
@@ -32,6 +35,8 @@ export interface InstallSlots {
   nodeAgentInputs: NodeAgentInputs;
   /** Set once the built-in kubelet's image is there, where it runs the node. */
   builtin: BuiltinKubelet;
+  /** The same image on its way, for whoever needs it. */
+  kubeletImage: Promise<BuiltinKubelet>;
   /** The kubelet that runs now. */
   nodeAgent: ContainerNodeAgent;
   /** The one that brings the control plane up, until the node's own takes over. */
@@ -50,12 +55,16 @@ export interface InstallContext {
   readonly runtime: Runtime;
   /** Which kubelet and which images this install sets out with. */
   readonly plan: KubeletPlan;
+  /** Which DNS servers this install tries. */
+  readonly dnsPlan: DnsPlan;
   /** What an earlier run left, if there was one. */
   readonly record: ClusterRecord | undefined;
   /** The images that it has settled for. */
   release: ReleaseSpec;
   /** The kubelet that it has settled for. */
   kubelet: KubeletPlan['kubelet'];
+  /** The DNS server that it has settled for. */
+  dns: DnsKind;
   /** A finished install that is no longer healthy: its data is not this run's to take back. */
   readonly repairing: boolean;
   readonly slots: Partial<InstallSlots>;

@@ -1,12 +1,13 @@
 import { HyperupError, isHyperupError, messageOf } from '../base/errors.js';
 import { type Operation, startOperation } from '../base/operation.js';
-import type { InstallOptions } from '../config/types.js';
+import type { ClusterOptions, InstallOptions } from '../config/types.js';
 import { journalPath } from '../host/journal.js';
 import { loadX509 } from '../pki/issue-certificate.js';
 import { componentImage } from '../release/image-of.js';
 import { releaseFor } from '../release/release-for.js';
 import { type ClusterRecord, readRecord } from './cluster-record.js';
 import { type InstallContext, slot } from './install-context.js';
+import { planDns } from './plan-dns.js';
 import { planKubelet } from './plan-kubelet.js';
 import { makeRuntime, type RunContext, type Runtime } from './runtime.js';
 import { readStatus } from './status.js';
@@ -70,13 +71,16 @@ export function install(options: InstallOptions, run: RunContext = {}): Operatio
     const plan = planKubelet(kubelet, releaseFor(kubernetesVersion), record);
     // While the engine and the machine are looked at; a failure shows again where it matters.
     loadX509().catch(() => {});
+    const dnsPlan = planDns(options.cluster, record);
     const context: InstallContext = {
       options,
       runtime,
       plan,
+      dnsPlan,
       record,
       release: releaseFor(kubernetesVersion, plan.layouts[0]),
       kubelet: plan.kubelet,
+      dns: dnsPlan[0],
       repairing: record?.state === 'installed',
       slots: {},
     };
@@ -92,6 +96,8 @@ export function install(options: InstallOptions, run: RunContext = {}): Operatio
       };
     } catch (error) {
       await context.slots.smoke?.stop();
+      // An image that is still being made would escape the rollback.
+      await context.slots.kubeletImage?.catch(() => {});
       await rollBack(context, error);
       throw error;
     } finally {
@@ -115,16 +121,14 @@ async function findHealthy(
 ): Promise<{ status: ClusterStatus; kubeconfigPath: string; kubectl: string | undefined } | undefined> {
   const { stateDir } = options.cluster.paths;
   if (record?.state !== 'installed') return undefined;
-  const wanted = JSON.stringify(options.cluster);
-  const found = JSON.stringify(record.cluster);
-  if (wanted !== found) {
-    throw new HyperupError(
-      'Conflict',
-      `install: a cluster with other options is installed: ${differences(record.cluster, options.cluster)}`,
-      {
-        hint: 'hyperup uninstall takes it away (--keep-data keeps what is in it); then install again.',
-      },
-    );
+  // A cluster that was made before there was the choice has no DNS, which only `auto` and `none` leave at that.
+  const recorded: Partial<ClusterOptions> = record.cluster;
+  const former = { dns: options.cluster.dns === 'auto' ? 'auto' : 'none', ...recorded };
+  const differing = differences(former, options.cluster);
+  if (differing !== '') {
+    throw new HyperupError('Conflict', `install: a cluster with other options is installed: ${differing}`, {
+      hint: 'hyperup uninstall takes it away (--keep-data keeps what is in it); then install again.',
+    });
   }
   return withEngine(options.engineHost, runtime, async (engine) => {
     const status = await readStatus(stateDir, engine, runtime, 1500);

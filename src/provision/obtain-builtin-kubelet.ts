@@ -3,8 +3,16 @@ import { imageArchitecture } from '../mirror/engine-view.js';
 import type { BuiltinKubelet } from '../nodeagent/builtin-kubelet.js';
 import { type InstallContext, slot } from './install-context.js';
 
-/** The built-in kubelet's image, made from this machine's Node where the engine doesn't have this very one. */
-export async function obtainBuiltinKubelet(context: InstallContext): Promise<BuiltinKubelet> {
+/**
+ * The built-in kubelet's image, made from this machine's Node where the engine doesn't have this very one; once an install,
+ * whoever asks.
+ */
+export function obtainBuiltinKubelet(context: InstallContext): Promise<BuiltinKubelet> {
+  context.slots.kubeletImage ??= makeKubeletImage(context);
+  return context.slots.kubeletImage;
+}
+
+async function makeKubeletImage(context: InstallContext): Promise<BuiltinKubelet> {
   const { options, runtime } = context;
   const engine = slot(context, 'engine');
   const journal = slot(context, 'journal');

@@ -1,7 +1,9 @@
 import { join } from 'node:path';
 import { HyperupError } from '../base/errors.js';
-import type { InstallOptions } from '../config/types.js';
+import type { DnsKind, InstallOptions } from '../config/types.js';
+import { dnsDeployments } from '../controlplane/dns.js';
 import { readManifests } from '../controlplane/manifests.js';
+import { kubeletImageReference } from '../imagebuild/kubelet-image.js';
 import { type SurveyedImage, surveyImages } from '../mirror/survey.js';
 import { entryPaths } from '../pki/pki-files.js';
 import { planPki } from '../pki/plan-pki.js';
@@ -10,15 +12,17 @@ import { neededPorts } from '../preflight/needed-ports.js';
 import { preflightError } from '../preflight/run-preflight.js';
 import { componentImage } from '../release/image-of.js';
 import { releaseFor } from '../release/release-for.js';
-import type { ReleaseSpec } from '../release/types.js';
+import type { ReleaseImage, ReleaseSpec } from '../release/types.js';
+import { dnsCommand } from './apply-dns.js';
 import { checkMachine } from './check-machine.js';
 import { kubeletConfigFile, staticPodFiles } from './cluster-files.js';
 import { clusterInputs, pkiOptions } from './cluster-inputs.js';
 import { recordPath } from './cluster-record.js';
 import { pkiDir } from './identities.js';
 import { plannedContainer } from './node-agent.js';
+import { type DnsPlan, namedMirrors, planDns } from './plan-dns.js';
 import { planKubelet } from './plan-kubelet.js';
-import { makeQuietRuntime, type RunContext } from './runtime.js';
+import { makeQuietRuntime, type RunContext, type Runtime } from './runtime.js';
 import { makeImageBuilder } from './steps/obtain-images.js';
 import type { InstallPlan } from './types.js';
 import { withEngine } from './with-engine.js';
@@ -39,13 +43,25 @@ export async function planInstall(options: InstallOptions, run: RunContext = {})
     const resolvConf = facts.resolver.known ? facts.resolver.value.chosen : '/etc/resolv.conf';
     const manifests = await readManifests(join(runtime.packageRoot, 'manifests'));
     const builder = await makeImageBuilder(engine, engineInfo, options.images, runtime);
-    const survey = (release: ReleaseSpec) =>
-      surveyImages({ engine, engineInfo, release, options: options.images, builder, signal: runtime.signal });
-    const { release, images } = await surveyLayouts(
-      plan.layouts.map((layout) => releaseFor(cluster.kubernetesVersion, layout)),
-      survey,
-    );
-    const inputs = await clusterInputs(cluster, release, engineInfo, resolvConf);
+    const survey = (images: readonly ReleaseImage[], mirrors = options.images.mirrors) =>
+      surveyImages({
+        engine,
+        engineInfo,
+        release: { images },
+        options: { ...options.images, mirrors },
+        builder,
+        signal: runtime.signal,
+      });
+    const [{ release, images }, dns] = await Promise.all([
+      surveyLayouts(
+        plan.layouts.map((layout) => releaseFor(cluster.kubernetesVersion, layout)),
+        (release) => survey(release.images),
+      ),
+      surveyDns(planDns(cluster), options.images.mirrors, (mirrors) =>
+        survey([releaseFor(cluster.kubernetesVersion).coredns], mirrors),
+      ),
+    ]);
+    const inputs = await clusterInputs(cluster, release, engineInfo, resolvConf, dns.kind);
     const pods = staticPodFiles(manifests, inputs.controlPlane);
     const known = [
       kubeletConfigFile(inputs.nodeAgent, 'standalone'),
@@ -69,7 +85,7 @@ export async function planInstall(options: InstallOptions, run: RunContext = {})
     const staticContainers = inputs.controlPlane.release.components;
     return {
       kubernetesVersion: release.version,
-      images,
+      images: [...images, ...dns.images],
       files: [
         ...keys,
         ...kubeconfigs,
@@ -83,6 +99,7 @@ export async function planInstall(options: InstallOptions, run: RunContext = {})
           image: componentImage(release, component),
           command: staticContainers[component].command,
         })),
+        ...dnsContainers(dns.kind, release, runtime),
       ],
       ports: neededPorts(cluster).map(({ port, component }) => ({ port, component })),
       hostChanges: [
@@ -93,6 +110,26 @@ export async function planInstall(options: InstallOptions, run: RunContext = {})
       ],
     };
   });
+}
+
+/** The DNS server that an install would settle for, and its image where that is not one that is made. */
+async function surveyDns(
+  [first, second]: DnsPlan,
+  mirrors: readonly string[],
+  survey: (mirrors: readonly string[]) => Promise<readonly SurveyedImage[]>,
+): Promise<{ readonly kind: DnsKind; readonly images: readonly SurveyedImage[] }> {
+  if (first !== 'coredns') return { kind: first, images: [] };
+  const images = await survey(second === undefined ? mirrors : namedMirrors(mirrors));
+  if (second === undefined || images.every(({ source }) => source !== 'unavailable')) return { kind: first, images };
+  return { kind: second, images: [] };
+}
+
+function dnsContainers(kind: DnsKind, release: ReleaseSpec, { packageVersion }: Pick<Runtime, 'packageVersion'>) {
+  if (kind === 'none') return [];
+  const name = `pod ${dnsDeployments[kind]}`;
+  return kind === 'coredns'
+    ? [{ name, image: release.coredns.reference, command: ['/coredns'] }]
+    : [{ name, image: kubeletImageReference(packageVersion), command: dnsCommand }];
 }
 
 /** The first of the releases whose images can all be had; where none is, the first, with what it lacks. */

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { HyperupError, messageOf } from '../base/errors.js';
-import { waitFor } from '../base/wait.js';
+import { type WaitOptions, waitFor } from '../base/wait.js';
 import type { ContainerEngine } from '../docker/types.js';
 import { probeHealth } from '../kube/http-health.js';
 import type { KubeClient } from '../kube/kube-client-types.js';
@@ -11,6 +11,8 @@ import { componentImage } from '../release/image-of.js';
 import type { ReleaseSpec } from '../release/types.js';
 import { podLabels } from './component-containers.js';
 import type { Runtime } from './runtime.js';
+import { type Finding, insideFault, outsideFault, type SmokeNames } from './smoke-names.js';
+import { smokePort, smokeServer } from './smoke-program.js';
 
 export interface SmokeOptions {
   readonly kube: KubeClient;
@@ -21,7 +23,13 @@ export interface SmokeOptions {
   readonly runtime: Pick<Runtime, 'clock' | 'signal'>;
   readonly timeoutMs: number;
   readonly onWait: (reason: string) => void;
+  /** What the pod is to find by name; then it runs from the built-in kubelet's image. */
+  readonly names?: SmokeNames | undefined;
+  /** Called with what is worth a warning. */
+  readonly onWarning?: ((message: string) => void) | undefined;
 }
+
+type SmokePodOptions = Pick<SmokeOptions, 'release' | 'kubeletImage' | 'names'>;
 
 /** A smoke test that is under way. */
 export interface RunningSmoke {
@@ -31,24 +39,17 @@ export interface RunningSmoke {
 }
 
 const namespace = 'kube-system';
-const port = 8080;
-
-const nodeServer = [
-  `const server = require('node:http').createServer((_, answer) => answer.end(require('node:os').hostname())).listen(${port});`,
-  // Process 1 ends on a signal only where it asked for it.
-  "process.on('SIGTERM', () => { server.close(); server.closeAllConnections(); });",
-].join(' ');
-
 /**
  * What the smoke pod runs, without an API server: a web server that gives the pod's own host name. That is kubectl's
- * static file server, which every hyperkube image has, or else a line of JavaScript in the built-in kubelet's image.
+ * static file server, which every hyperkube image has, or else a line of JavaScript in the built-in kubelet's image, which
+ * can also look for names.
  */
-function smokeProgram({ release, kubeletImage }: Pick<SmokeOptions, 'release' | 'kubeletImage'>): {
+function smokeProgram({ release, kubeletImage, names }: SmokePodOptions): {
   readonly image: string;
   readonly command: string[];
 } {
   const { kubectl } = release.components;
-  if (!kubectl) return { image: kubeletImage, command: ['/usr/local/bin/node', '-e', nodeServer] };
+  if (names || !kubectl) return { image: kubeletImage, command: ['/usr/local/bin/node', '-e', smokeServer] };
   return {
     image: componentImage(release, 'kubectl'),
     command: [
@@ -56,7 +57,7 @@ function smokeProgram({ release, kubeletImage }: Pick<SmokeOptions, 'release' | 
       'proxy',
       '--server=http://127.0.0.1:1',
       '--address=0.0.0.0',
-      `--port=${port}`,
+      `--port=${smokePort}`,
       '--accept-hosts=.*',
       '--api-prefix=/none/',
       '--www=/etc',
@@ -65,7 +66,7 @@ function smokeProgram({ release, kubeletImage }: Pick<SmokeOptions, 'release' | 
   };
 }
 
-export function smokePod(name: string, options: Pick<SmokeOptions, 'release' | 'kubeletImage'>): V1Pod {
+export function smokePod(name: string, options: SmokePodOptions): V1Pod {
   return {
     apiVersion: 'v1',
     kind: 'Pod',
@@ -83,7 +84,7 @@ export function smokePod(name: string, options: Pick<SmokeOptions, 'release' | '
           name: 'web',
           ...smokeProgram(options),
           imagePullPolicy: 'IfNotPresent',
-          ports: [{ containerPort: port }],
+          ports: [{ containerPort: smokePort }],
         },
       ],
     },
@@ -95,7 +96,7 @@ function smokeService(name: string): V1Service {
     apiVersion: 'v1',
     kind: 'Service',
     metadata: { name, namespace },
-    spec: { selector: { 'io.hyperup.smoke': name }, ports: [{ port: 80, targetPort: port }] },
+    spec: { selector: { 'io.hyperup.smoke': name }, ports: [{ port: 80, targetPort: smokePort }] },
   };
 }
 
@@ -152,12 +153,13 @@ export async function runSmoke(options: SmokeOptions): Promise<string> {
       },
       wait,
     );
+    if (options.names) await findNames(host, options.names, options, wait);
   } catch (error) {
     if (!(error instanceof HyperupError) || error.code === 'Aborted') throw error;
     throw new HyperupError('Unhealthy', `smoke test: ${error.message}`, {
       cause: error,
       output: await events(kube, name),
-      hint: 'hyperup logs kubelet and hyperup logs kube-proxy show more.',
+      hint: `hyperup logs kubelet${options.names ? ', hyperup logs dns' : ''} and hyperup logs kube-proxy show more.`,
     });
   } finally {
     await remove(kube, key);
@@ -173,7 +175,34 @@ export async function runSmoke(options: SmokeOptions): Promise<string> {
     },
     wait,
   );
-  return `a pod ran, answered through its Service and is gone, ${((runtime.clock.monotonicMs() - startedMs) / 1000).toFixed(1)} s`;
+  const found = options.names ? ', found the cluster by name' : '';
+  return `a pod ran, answered through its Service${found} and is gone, ${((runtime.clock.monotonicMs() - startedMs) / 1000).toFixed(1)} s`;
+}
+
+/** The pod finds the cluster's names. Throws `Timeout` saying which it doesn't, and warns of one outside. */
+async function findNames(
+  host: string,
+  names: SmokeNames,
+  { runtime, onWarning }: Pick<SmokeOptions, 'runtime' | 'onWarning'>,
+  wait: WaitOptions,
+): Promise<void> {
+  const ask = async (wanted: readonly string[]) => {
+    const query = wanted.map((name) => `name=${encodeURIComponent(name)}`).join('&');
+    const url = `http://${host}/smoke/dns?${query}`;
+    const answer = await probeHealth({ url, timeoutMs: 10_000, signal: runtime.signal });
+    return JSON.parse(answer.body) as Readonly<Record<string, Finding>>;
+  };
+  await waitFor(
+    "the cluster's DNS",
+    async () => {
+      const reason = insideFault(names, await ask(names.inside));
+      return reason === undefined ? { done: true, value: undefined } : { done: false, reason };
+    },
+    wait,
+  );
+  if (names.outside === undefined) return;
+  const warning = outsideFault(names, await ask([names.outside]));
+  if (warning !== undefined) onWarning?.(warning);
 }
 
 async function remove(kube: KubeClient, key: { name: string; namespace: string }): Promise<void> {

@@ -4,6 +4,7 @@ import type { ClusterOptions } from '../config/types.js';
 import { staticComponents } from '../controlplane/component-flags.js';
 import type { ContainerDetails, Engine } from '../docker/types.js';
 import { managedLabel, roleLabel } from '../docker/types.js';
+import type { KubeClient } from '../kube/kube-client-types.js';
 import { resources } from '../kube/resource-ref.js';
 import { clusterLabel } from '../nodeagent/kubelet-container.js';
 import { checkPki } from '../pki/check-pki.js';
@@ -12,7 +13,8 @@ import { pkiOptions } from './cluster-inputs.js';
 import { type ClusterRecord, recordedRelease, requireRecord } from './cluster-record.js';
 import { findComponentContainer, podLabels } from './component-containers.js';
 import { checkHealth, type HealthInputs, type ProbedComponent, portsOf } from './component-health.js';
-import { adminClient, type ClusterIdentities, pkiDir, readIdentities, serverUrl } from './identities.js';
+import { dnsStatus } from './dns-status.js';
+import { adminClient, pkiDir, readIdentities, serverUrl } from './identities.js';
 import type { Runtime } from './runtime.js';
 import { nodeFault } from './steps/wait-node.js';
 import type { ClusterStatus, ComponentStatus } from './types.js';
@@ -66,12 +68,7 @@ async function componentStatus(
   return { component, state: 'down', message, ports, ...facts, lastLog: log.split('\n').filter(Boolean) };
 }
 
-async function nodeStatus(
-  record: ClusterRecord,
-  identities: ClusterIdentities,
-  timeoutMs: number,
-): Promise<ComponentStatus> {
-  const kube = adminClient(record.cluster, identities);
+async function nodeStatus(record: ClusterRecord, kube: KubeClient, timeoutMs: number): Promise<ComponentStatus> {
   const name = record.cluster.nodeName;
   try {
     const node = await kube.find(resources.nodes, { name }, { timeoutMs });
@@ -85,8 +82,6 @@ async function nodeStatus(
     };
   } catch (error) {
     return { component: 'node', state: 'unknown', message: messageOf(error) };
-  } finally {
-    await kube.close();
   }
 }
 
@@ -111,12 +106,16 @@ export async function readStatus(
   const identities = await readIdentities(cluster);
   const release = recordedRelease(record);
   const inputs: HealthInputs = { cluster, release, identities, timeoutMs, signal: runtime.signal };
-  const components = await Promise.all([
+  const kube = adminClient(cluster, identities);
+  const factsOf = (container: ContainerDetails) => containerFacts(container, runtime);
+  const found = await Promise.all([
     ...(['kubelet', ...staticComponents] as const).map((component) =>
       componentStatus(component, record, inputs, engine, runtime),
     ),
-    nodeStatus(record, identities, timeoutMs),
-  ]);
+    dnsStatus({ record, kube, engine, timeoutMs, factsOf }),
+    nodeStatus(record, kube, timeoutMs),
+  ]).finally(() => kube.close());
+  const components = found.filter((component) => component !== undefined);
   const expires = await firstExpiry(cluster, runtime.clock);
   return {
     installed: record.state === 'installed',

@@ -2,7 +2,7 @@ import type { Component } from '../release/types.js';
 
 /** One component as `status` and `verify` show it. */
 export interface ComponentStatus {
-  readonly component: Component | 'node' | 'kubelet-container' | 'smoke';
+  readonly component: Component | 'dns' | 'node' | 'kubelet-container' | 'smoke';
   /** `up` only when its own health endpoint said so and its version matches. */
   readonly state: 'up' | 'down' | 'unknown';
   /** Why it is not up, or what was seen. */

@@ -6,6 +6,7 @@ import { recordedRelease, requireRecord } from './cluster-record.js';
 import { adminClient, readIdentities } from './identities.js';
 import { makeQuietRuntime, makeRuntime, type RunContext } from './runtime.js';
 import { runSmoke } from './smoke.js';
+import { clusterNames, findOutsideName } from './smoke-names.js';
 import { readStatus } from './status.js';
 import type { ClusterStatus, ComponentStatus } from './types.js';
 import { withEngine } from './with-engine.js';
@@ -30,18 +31,27 @@ export function verify(query: ClusterQuery, run: RunContext = {}): Operation<Clu
         return { ...found, components: [...found.components, skipped] };
       }
       const kube = adminClient(record.cluster, await readIdentities(record.cluster));
+      const kubeletImage = kubeletImageReference(record.hyperupVersion);
       let smoke: ComponentStatus;
       try {
+        const canLook = (record.dns ?? 'none') !== 'none' && (await engine.inspectImage(kubeletImage)) !== undefined;
+        const names = canLook ? { ...clusterNames(record.cluster), outside: await findOutsideName() } : undefined;
+        const warnings: string[] = [];
         const message = await runSmoke({
           kube,
           engine,
           release: recordedRelease(record),
-          kubeletImage: kubeletImageReference(record.hyperupVersion),
+          kubeletImage,
           runtime,
           timeoutMs: query.timeoutMs,
           onWait: (reason) => emit({ type: 'wait', step: 'smoke', reason }),
+          names,
+          onWarning: (warning) => {
+            warnings.push(warning);
+            emit({ type: 'note', level: 'warn', message: warning });
+          },
         });
-        smoke = { component: 'smoke', state: 'up', message };
+        smoke = { component: 'smoke', state: 'up', message: [message, ...warnings].join('; but ') };
       } catch (error) {
         if (!(error instanceof HyperupError) || error.code === 'Aborted') throw error;
         smoke = { component: 'smoke', state: 'down', message: error.message, lastLog: error.output?.split('\n') ?? [] };

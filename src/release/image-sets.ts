@@ -19,6 +19,7 @@ export function imageSet(facts: ReleaseFacts, layout: ImageLayout): ReleaseSpec 
     layout,
     images: Object.freeze(images),
     components: Object.freeze(layout === 'hyperkube' ? hyperkubeComponents() : separateComponents()),
+    coredns: Object.freeze({ name: 'coredns', reference: `${registry}/${facts.coredns}` }),
     etcdSeries: facts.etcdSeries,
     dockershim: facts.dockershim,
   });

@@ -9,14 +9,16 @@ export interface ReleaseFacts {
   /** The tag of `k8s.gcr.io/pause` that kubeadm of this version asks for. */
   readonly pauseTag: string;
   readonly etcdSeries: string;
+  /** What of `k8s.gcr.io` kubeadm of this version takes for the cluster's DNS. */
+  readonly coredns: string;
   readonly dockershim: boolean;
   /** What `images/` can make for it. */
   readonly recipes: readonly BuildRecipe[];
 }
 
 /**
- * What each version needs, oldest first. Source: `cmd/kubeadm/app/constants/constants.go` (`SupportedEtcdVersion`)
- * and `constants_unix.go` (`PauseVersion`) of the version's own tree.
+ * What each version needs, oldest first. Source: `cmd/kubeadm/app/constants/constants.go` (`SupportedEtcdVersion`,
+ * `CoreDNSVersion`) and `constants_unix.go` (`PauseVersion`) of the version's own tree.
  *
  * `k8s.gcr.io/hyperkube` ends with v1.18 (kubernetes/kubernetes#88676): from 1.19 the image under that name is one
  * that a mirror or `images/` provides. The etcd that `images/` makes is the distribution's, of the same series, under
@@ -30,6 +32,7 @@ export const releaseFacts: readonly ReleaseFacts[] = Object.freeze(
         etcdTag: '3.4.3-0',
         pauseTag: '3.1',
         etcdSeries: '3.4',
+        coredns: 'coredns:1.6.5',
         dockershim: true,
         recipes: [],
       },
@@ -38,6 +41,7 @@ export const releaseFacts: readonly ReleaseFacts[] = Object.freeze(
         etcdTag: '3.4.3-0',
         pauseTag: '3.2',
         etcdSeries: '3.4',
+        coredns: 'coredns:1.6.7',
         dockershim: true,
         recipes: [],
       },
@@ -46,6 +50,7 @@ export const releaseFacts: readonly ReleaseFacts[] = Object.freeze(
         etcdTag: '3.4.13-0',
         pauseTag: '3.2',
         etcdSeries: '3.4',
+        coredns: 'coredns:1.7.0',
         dockershim: true,
         recipes: [],
       },
@@ -54,6 +59,7 @@ export const releaseFacts: readonly ReleaseFacts[] = Object.freeze(
         etcdTag: '3.4.13-0',
         pauseTag: '3.2',
         etcdSeries: '3.4',
+        coredns: 'coredns:1.7.0',
         dockershim: true,
         recipes: ['hyperkube', 'etcd', 'pause'],
       },
@@ -62,6 +68,7 @@ export const releaseFacts: readonly ReleaseFacts[] = Object.freeze(
         etcdTag: '3.4.13-0',
         pauseTag: '3.2',
         etcdSeries: '3.4',
+        coredns: 'coredns:1.7.0',
         dockershim: true,
         recipes: [],
       },
@@ -71,6 +78,7 @@ export const releaseFacts: readonly ReleaseFacts[] = Object.freeze(
         etcdTag: '3.5.3-0',
         pauseTag: '3.7',
         etcdSeries: '3.5',
+        coredns: 'coredns/coredns:v1.8.6',
         dockershim: false,
         recipes: [],
       },

@@ -42,6 +42,8 @@ export interface ReleaseSpec {
   readonly images: readonly ReleaseImage[];
   readonly layout: ImageLayout;
   readonly components: ReleasePrograms;
+  /** For clusters whose DNS it is; not one of `images`, which every cluster needs. */
+  readonly coredns: ReleaseImage;
   /** What etcd's version must begin with to be trusted with this release. */
   readonly etcdSeries: string;
   /** False from 1.24, where the Go kubelet lost its Docker driver. */

@@ -97,7 +97,7 @@ async function prepare(journal: Journal, options: KubeadmOptions): Promise<void>
 async function startKubelet(journal: Journal, { engine, cluster }: KubeadmOptions): Promise<string> {
   const release = releaseFor(cluster.kubernetesVersion);
   const paths = { ...cluster.paths, configDir: '/etc/kubernetes', kubeletDir: '/var/lib/kubelet' };
-  const inputs = await clusterInputs({ ...cluster, paths }, release, await engine.info(), '/etc/resolv.conf');
+  const inputs = await clusterInputs({ ...cluster, paths }, release, await engine.info(), '/etc/resolv.conf', 'none');
   const name = 'hyperup-bench-kubelet';
   const base = kubeletContainer(inputs.nodeAgent);
   const labels = { ...base.labels, 'io.hyperup.cluster': name };

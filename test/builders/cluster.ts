@@ -6,6 +6,7 @@ export function makeCluster(over: Partial<ClusterOptions> = {}): ClusterOptions 
     name: 'hyperup',
     kubernetesVersion: 'v1.20.2',
     kubelet: 'auto',
+    dns: 'auto',
     nodeName: 'node-1',
     nodeAddress: '192.0.2.10',
     apiPort: 6443,

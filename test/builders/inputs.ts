@@ -30,7 +30,7 @@ export function makeNodeAgentInputs(version: string, over: Partial<NodeAgentInpu
     resolvConf: '/etc/resolv.conf',
     engineEndpoint: 'unix:///var/run/docker.sock',
     existingHostPaths: new Set(['/lib/modules']),
-    clusterDns: [],
+    clusterDns: ['10.96.0.10'],
     ...over,
   };
 }

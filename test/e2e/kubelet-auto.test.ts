@@ -84,7 +84,7 @@ async function onlyBuiltinRuns(t: Test): Promise<void> {
   const components = (await labelled(system, '{{.Label "io.kubernetes.container.name"}} {{.State}}')).filter(
     (line) => !line.startsWith('POD '),
   );
-  const names = ['etcd', 'kube-apiserver', 'kube-controller-manager', 'kube-proxy', 'kube-scheduler'];
+  const names = ['etcd', 'hyperup-dns', 'kube-apiserver', 'kube-controller-manager', 'kube-proxy', 'kube-scheduler'];
   t.same(
     [...new Set(components.filter((line) => line.endsWith(' running')))],
     names.map((name) => `${name} running`),

@@ -42,7 +42,7 @@ t.test('install, use, uninstall with the built-in kubelet', { timeout: 600_000 }
         // Nothing keeps a host port from being reached by the loopback address.
         nodeAddress: '127.0.0.1',
       },
-      ['everyday', 'visitCounter', 'sums', 'settings'],
+      ['everyday', 'visitCounter', 'names', 'sums', 'settings'],
     ),
   );
   await t.test('a component that is killed comes back', (t) => killedComponentComesBack(t));

@@ -3,6 +3,7 @@ import { kubectlOutput } from './support/kubectl.js';
 import { podsGone, type WorkloadOptions, workloadContext, workloadNamespace } from './workloads/context.js';
 import { database } from './workloads/database.js';
 import { everyday } from './workloads/everyday.js';
+import { names as serviceNames } from './workloads/names.js';
 import { rolling } from './workloads/rolling.js';
 import { settings } from './workloads/settings.js';
 import { sums } from './workloads/sums.js';
@@ -14,6 +15,7 @@ const workloads = {
   everyday: ['run, expose, logs, exec, describe, events', everyday],
   visitCounter: ['a page on a host port and the Redis beside it', visitCounter],
   database: ['a database and five servers that find it by its Service', database],
+  names: ['pods that find each other by name', serviceNames],
   rolling: ['a Deployment, scaled and rolled', rolling],
   sums: ['a Job to completion', sums],
   settings: ['a ConfigMap and a Secret as environment and as files', settings],

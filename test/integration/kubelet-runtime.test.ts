@@ -134,6 +134,7 @@ t.test('a pod from its sandbox to its removal', async (t) => {
     attempt: 0,
     environment: new Map([['GREETING', 'hello']]),
     binds: [{ hostPath: join(folder, 'data'), containerPath: '/data', readOnly: true, propagation: 'rprivate' }],
+    devices: [],
   });
   await t.test('its status tells what runs', async (t) => {
     const status = await runtime.podStatus(uid);
@@ -196,7 +197,7 @@ t.test('a pod from its sandbox to its removal', async (t) => {
     },
   );
   await t.test('what can not start says so and keeps its exit code', async (t) => {
-    const wanted = { ...request, container: wrong, attempt: 0, environment: new Map(), binds: [] };
+    const wanted = { ...request, container: wrong, attempt: 0, environment: new Map(), binds: [], devices: [] };
     await t.rejects(runtime.startContainer(wanted), { reason: 'RunContainerError', message: /no such file/ });
     const status = await runtime.podStatus(uid);
     t.match(
@@ -225,6 +226,7 @@ t.test('a pod from its sandbox to its removal', async (t) => {
       attempt: 0,
       environment: new Map(),
       binds: [],
+      devices: [],
     });
     t.not(next, dead?.id);
     t.equal(await engine.inspectContainer(dead?.id ?? ''), undefined);
@@ -269,6 +271,7 @@ t.test("a pod on the host's network", async (t) => {
     ...{ pod: onHost, container, kind: 'app', sandbox, attempt: 0, imageId },
     environment: new Map(),
     binds: [],
+    devices: [],
   });
   const answer = await runtime.execSync(id, [busybox, 'hostname'], { limitBytes: 100 });
   t.equal(answer.output.trim(), hostname());

@@ -11,12 +11,14 @@ import {
   stat,
   statfs,
   symlink,
+  truncate,
   writeFile,
 } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { systemClock } from '../../src/base/clock.js';
+import { messageOf } from '../../src/base/errors.js';
 import { silentLogger } from '../../src/base/logger.js';
 import { isAtOrUnder } from '../../src/host/mountinfo.js';
 import { runCommand } from '../../src/host/run-command.js';
@@ -164,6 +166,105 @@ for (const apart of [false, true]) {
     test.same(await mountsBelow(mounter, rootDir), [join(rootDir, 'memory-volumes')]);
     test.same(await readdir(join(rootDir, 'pods')), []);
     test.same((await readdir(local)).sort(), ['data', 'made'], 'what was bound from elsewhere is there');
+  });
+}
+
+async function whyNoLoop(): Promise<string | undefined> {
+  const dir = await mkdtemp(join(tmpdir(), 'kubelet-volumes-probe-'));
+  try {
+    const { device, fault } = await attachLoop(join(dir, 'disk'));
+    if (device === undefined) return `this machine has no loop devices: ${fault}`;
+    await runCommand('losetup', ['-d', device]);
+    const { exitCode } = await runCommand('mkfs.ext4', ['-V']);
+    return exitCode === 0 ? undefined : 'this machine has no mkfs.ext4';
+  } catch (error) {
+    return messageOf(error);
+  } finally {
+    await rm(dir, { recursive: true });
+  }
+}
+
+async function attachLoop(file: string): Promise<{ readonly device?: string; readonly fault?: string }> {
+  await writeFile(file, '');
+  await truncate(file, 20_000_000);
+  const { exitCode, stdout, stderr } = await runCommand('losetup', ['-f', '--show', file]);
+  return exitCode === 0 ? { device: stdout.trim() } : { fault: stderr };
+}
+
+const skipLoop = skip ?? (await whyNoLoop());
+
+for (const apart of [false, true]) {
+  const where = apart ? "apart from the host's" : 'the host itself';
+  t.test(`a local volume on a block device, ${where}`, { skip: skipLoop ?? false }, async (test) => {
+    const { base, rootDir, mounter, objects, make } = await setUp(test, apart);
+    const { device = '', fault } = await attachLoop(join(base, 'image'));
+    test.equal(fault, undefined);
+    test.teardown(() => runCommand('losetup', ['-d', device]));
+    const link = join(base, 'by-name');
+    await symlink(device, link);
+    objects.set('PersistentVolumeClaim/claim', {
+      metadata: { uid: 'u' },
+      spec: { volumeName: 'pv' },
+      status: { phase: 'Bound' },
+    } as KubeObject);
+    const provide = (spec: object) =>
+      objects.set('PersistentVolume/pv', { spec: { claimRef: { uid: 'u' }, ...spec } } as KubeObject);
+    const podWith = (uid: string, user: Partial<V1Container>, readOnly = false): V1Pod => ({
+      metadata: { name: uid, namespace: 'ns', uid },
+      spec: {
+        containers: [{ name: 'c', ...user }],
+        volumes: [{ name: 'disk', persistentVolumeClaim: { claimName: 'claim', readOnly } }],
+        securityContext: { fsGroup: 1234 },
+      },
+    });
+    const files = { volumeMounts: [{ name: 'disk', mountPath: '/disk' }] };
+    /** On the host: what is remounted there stays as it was elsewhere. */
+    const touch = async (uid: string) => (await mounter.runOnHost(['touch', join(pathIn(uid), 'more')], 10_000)).stderr;
+    const globalPath = join(rootDir, 'plugins/kubernetes.io/local-volume/mounts/pv');
+    const pathIn = (uid: string) => join(rootDir, `pods/${uid}/volumes/kubernetes.io~local-volume/pv`);
+
+    provide({ local: { path: link }, mountOptions: ['noatime'] });
+    await test.rejects(make().ensureMounted(podWith('reader', files, true), AbortSignal.timeout(300)), /./);
+    test.equal(await make().tearDown('reader'), true, 'what was never formatted is not formatted for a reader');
+    const first = make();
+    await first.ensureMounted(podWith('a', files), signal);
+    const own = await stat(pathIn('a'));
+    test.same([own.gid, own.mode & 0o7777], [1234, 0o2775]);
+    await writeFile(join(pathIn('a'), 'data'), 'precious');
+    const table = await mounter.mounts();
+    const global = table.find(({ mountPoint }) => mountPoint === globalPath);
+    test.match(global, { source: device, fsType: 'ext4', options: /noatime/ });
+    test.match(
+      table.find(({ mountPoint }) => mountPoint === pathIn('a')),
+      { device: global?.device, options: /noatime/ },
+    );
+    const second = make();
+    await second.ensureMounted(podWith('b', files, true), signal);
+    test.equal(await readFile(join(pathIn('b'), 'data'), 'utf8'), 'precious');
+    test.match(await touch('b'), /Read-only file system/);
+    test.equal(await second.tearDown('a'), true);
+    test.same(new Set(await mountsBelow(mounter, rootDir)), new Set([globalPath, pathIn('b')]));
+    test.equal(await make().tearDown('b'), true);
+    test.same(await mountsBelow(mounter, rootDir), []);
+    const third = make();
+    await third.ensureMounted(podWith('d', files, true), signal);
+    await third.ensureMounted(podWith('c', files), signal);
+    test.equal(await readFile(join(pathIn('c'), 'data'), 'utf8'), 'precious', 'it is not formatted again');
+    await writeFile(join(pathIn('c'), 'more'), '');
+    test.match(await touch('d'), /Read-only file system/);
+    test.equal(await touch('c'), '');
+    for (const uid of ['c', 'd']) test.equal(await third.tearDown(uid), true);
+    test.same(await mountsBelow(mounter, rootDir), []);
+
+    provide({ local: { path: link }, volumeMode: 'Block' });
+    const raw = { volumeDevices: [{ name: 'disk', devicePath: '/dev/x' }] };
+    const pod = podWith('e', raw, true);
+    await third.ensureMounted(pod, signal);
+    test.same(await third.containerDevices(pod, { name: 'c', ...raw }), [
+      { hostPath: device, containerPath: '/dev/x', readOnly: true },
+    ]);
+    test.same(await mountsBelow(mounter, rootDir), []);
+    test.equal(await third.tearDown('e'), true);
   });
 }
 

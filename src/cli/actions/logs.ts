@@ -7,7 +7,7 @@ import type { Session } from '../session.js';
 
 /** `logs COMPONENT`: its last lines, and with `-f` those to come. Commander has checked the name. */
 export async function logsAction(session: Session): Promise<number> {
-  const component = session.invocation.args[0] as Component;
+  const component = session.invocation.args[0] as Component | 'dns';
   const tail = Number(textOption(session, 'tail'));
   if (!Number.isSafeInteger(tail) || tail < 0) {
     throw new HyperupError(

@@ -40,6 +40,7 @@ const container: Shape = {
     },
   ],
   resources: { limits: 'quantityMap', requests: 'quantityMap' },
+  volumeDevices: [{ name: 'text', devicePath: 'text' }],
   volumeMounts: [{ readOnly: 'truth', mountPropagation: 'text', subPathExpr: 'localPath' }],
   livenessProbe: probe,
   readinessProbe: probe,

@@ -10,7 +10,7 @@ import { isMirrorPod, isStaticPod, podUidOf } from '../pod/pod-names.js';
 import type { PodUid, Statuses } from '../types.js';
 import { readyCondition } from './generate-conditions.js';
 import { isTerminalPhase } from './pod-phase.js';
-import { canonical, statusPatch } from './status-patch.js';
+import { canonical, saysNothingNew, statusPatch } from './status-patch.js';
 
 export interface StatusManagerOptions {
   readonly client: Pick<KubeClient, 'patch' | 'find'>;
@@ -144,10 +144,13 @@ export function createStatusManager(options: StatusManagerOptions): StatusManage
       entry.backoff.reset();
       entry.retryAtMs = 0;
       entry.reported = Math.max(entry.reported, version);
-      // Where the server has dropped part of it (a field it doesn't know), saying it again would go on for ever.
+      // Where the server has dropped part of it (a field it doesn't know), saying it again would go on for ever. What wasn't
+      // said this time has been overwritten meanwhile.
       const left = statusPatch(updated.status, entry.status);
-      entry.refused = left && version === entry.version ? canonical(left) : undefined;
+      const isRefused = left !== undefined && version === entry.version && saysNothingNew(left, body);
+      entry.refused = isRefused ? canonical(left) : undefined;
       remember(entry, updated);
+      if (left && !isRefused) queue.add(entry);
       logger.debug('Pod status written', { pod: name, podUID: uid, phase: entry.status.phase });
     } catch (error) {
       if (signal.aborted) return;

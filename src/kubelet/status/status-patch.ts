@@ -58,6 +58,16 @@ export function canonical(value: unknown): string {
   return JSON.stringify(plain(value)) ?? '';
 }
 
+/** Whether a patch says nothing that an earlier one hadn't said. Pure. */
+export function saysNothingNew(patch: object, earlier: object): boolean {
+  const said = earlier as Readonly<Record<string, unknown>>;
+  return Object.entries(patch).every(([field, value]: [string, unknown]) => {
+    if (field !== 'conditions' || !Array.isArray(value)) return canonical(value) === canonical(said[field]);
+    const conditions = new Set((said['conditions'] as readonly unknown[] | undefined)?.map(canonical));
+    return value.every((condition) => conditions.has(canonical(condition)));
+  });
+}
+
 function conditionsPatch(
   server: readonly V1PodCondition[] | undefined,
   wanted: readonly V1PodCondition[] | undefined,

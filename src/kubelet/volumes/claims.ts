@@ -3,7 +3,7 @@ import type { KubeClient } from '../../kube/kube-client-types.js';
 import type { V1PersistentVolume, V1PersistentVolumeClaim } from '../../kube/kubelet-objects.js';
 import type { V1Pod, V1Volume } from '../../kube/pod-objects.js';
 import { resources } from '../../kube/resource-ref.js';
-import { isUsedAsDevice } from './volume-use.js';
+import { isUsedAsDevice, isUsedAsMount } from './volume-use.js';
 
 /** What stands behind a pod's claim. */
 export interface BoundVolume {
@@ -11,6 +11,8 @@ export interface BoundVolume {
   readonly name: string;
   /** By the pod's reference to the claim. */
   readonly readOnly: boolean;
+  /** Fits how the pod's containers use it. */
+  readonly mode: 'Filesystem' | 'Block';
 }
 
 interface ClaimReference {
@@ -66,17 +68,13 @@ export async function boundVolumeOf(
     );
   }
   const mode = found.spec?.volumeMode ?? 'Filesystem';
-  if (isUsedAsDevice(pod, volume.name)) {
-    throw fault(
-      mode === 'Block'
-        ? `volume ${volume.name} has volumeMode Block, which this kubelet does not support`
-        : `volume ${volume.name} has volumeMode ${mode}, but is specified in volumeDevices`,
-    );
-  }
-  if (mode !== 'Filesystem') {
+  if (mode !== 'Filesystem' && isUsedAsMount(pod, volume.name)) {
     throw fault(`volume ${volume.name} has volumeMode ${mode}, but is specified in volumeMounts`);
   }
-  return { volume: found, name, readOnly: reference.readOnly };
+  if (mode !== 'Block' && isUsedAsDevice(pod, volume.name)) {
+    throw fault(`volume ${volume.name} has volumeMode ${mode}, but is specified in volumeDevices`);
+  }
+  return { volume: found, name, readOnly: reference.readOnly, mode };
 }
 
 async function fetchClaim(

@@ -33,7 +33,7 @@ export async function makeContainerBinds(
   // One after the other: two mounts may be of one subpath that isn't there yet.
   for (const [index, mount] of (container.volumeMounts ?? []).entries()) {
     const plan = planOf(mount.name);
-    if (!plan) {
+    if (!plan || plan.kind === 'device') {
       throw configFailure(`cannot find volume "${mount.name}" to mount into container "${container.name}"`);
     }
     const hostPath = await hostPathOf(pod, container, mount, index, plan, environment, options);

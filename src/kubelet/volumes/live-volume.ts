@@ -118,6 +118,10 @@ function tell(live: LivePod, volume: LiveVolume, error: unknown, { clock, events
   if (now < volume.nextEventAtMs) return;
   volume.nextEventAtMs = now + volume.quietMs;
   volume.quietMs = Math.min(volume.quietMs * 2, maxQuietMs);
-  const text = `MountVolume.SetUp failed for volume "${volume.spec.name}" : ${messageOf(error)}`;
-  events.pod(live.pod, 'Warning', 'FailedMount', text);
+  const [reason, step] =
+    volume.plan?.kind === 'device'
+      ? ['FailedMapVolume', 'MapVolume.MapPodDevice']
+      : ['FailedMount', 'MountVolume.SetUp'];
+  const text = `${step} failed for volume "${volume.spec.name}" : ${messageOf(error)}`;
+  events.pod(live.pod, 'Warning', reason, text);
 }

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { HyperupError } from '../../base/errors.js';
 import { fileError } from '../../base/files.js';
-import type { RunCommand } from '../../base/run-command.js';
+import type { CommandResult, RunCommand } from '../../base/run-command.js';
 import { type Mount, parseMountinfo } from '../../host/mountinfo.js';
 import type { KubeletIdentity } from '../types.js';
 
@@ -13,6 +13,11 @@ export interface Mounter {
   mount(request: MountRequest): Promise<void>;
   /** The topmost mount at that path. Throws `HostChangeFailed`, also for a busy one. */
   unmount(path: string): Promise<void>;
+  /**
+   * Runs a program of the host's, with the host's files and devices; any exit code is an outcome. Throws as `RunCommand`
+   * does, `NotFound` where the host has no such program.
+   */
+  runOnHost(command: readonly string[], timeoutMs: number): Promise<CommandResult>;
 }
 
 export interface MountRequest {
@@ -54,9 +59,19 @@ export function createNsenterMounter(run: RunCommand, pid: string): Mounter {
 }
 
 function commandMounter(run: RunCommand, prefix: readonly string[], mountinfo: string): Mounter {
-  const call = async (command: readonly string[]) => {
+  const runOnHost = async (command: readonly string[], timeoutMs: number) => {
     const [file = '', ...args] = [...prefix, ...command];
-    const { exitCode, stdout, stderr } = await run(file, args, { timeoutMs: mountTimeoutMs });
+    const result = await run(file, args, { timeoutMs });
+    // nsenter(1) tells a missing program as a shell does.
+    if (prefix.length > 0 && result.exitCode === 127) {
+      throw new HyperupError('NotFound', `run ${command.join(' ')}: the host has no program ${command[0] ?? ''}`, {
+        details: { stderr: result.stderr },
+      });
+    }
+    return result;
+  };
+  const call = async (command: readonly string[]) => {
+    const { exitCode, stdout, stderr } = await runOnHost(command, mountTimeoutMs);
     if (exitCode === 0) return;
     throw new HyperupError('HostChangeFailed', `${command.join(' ')}: ${stderr || stdout || `exit ${exitCode}`}`, {
       details: { exitCode },
@@ -83,6 +98,7 @@ function commandMounter(run: RunCommand, prefix: readonly string[], mountinfo: s
       ]);
     },
     unmount: (path) => call(['umount', path]),
+    runOnHost,
   };
 }
 

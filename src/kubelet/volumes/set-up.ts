@@ -1,22 +1,16 @@
-import { chmod, lchown, lstat, mkdir, rename, rm, stat } from 'node:fs/promises';
+import { chmod, lchown, lstat, mkdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { errnoOf, HyperupError } from '../../base/errors.js';
 import type { V1Pod } from '../../kube/pod-objects.js';
 import { wholeValue } from '../pod/quantity.js';
-import type { KubeletIdentity } from '../types.js';
-import { ensureHostPath, refuseBacksteps } from './host-path.js';
-import { type Mounter, mountAt } from './mounter.js';
-import { setOwnership } from './ownership.js';
-import { resolveInRoot } from './resolve-in-root.js';
-import type { VolumeLayout } from './volume-layout.js';
+import { findDevice } from './block-device.js';
+import { ensureHostPath } from './host-path.js';
+import { type LocalVolumeOptions, setUpLocal } from './local-volume.js';
+import { mountAt } from './mounter.js';
 import type { VolumePlan } from './volume-plan.js';
 import { allContainers } from './volume-use.js';
 
-export interface SetUpOptions {
-  readonly identity: Pick<KubeletIdentity, 'hostRoot'>;
-  readonly layout: VolumeLayout;
-  readonly mounter: Mounter;
-}
+export type SetUpOptions = LocalVolumeOptions;
 
 type PlanOf<K extends VolumePlan['kind']> = Extract<VolumePlan, { kind: K }>;
 
@@ -33,6 +27,10 @@ export async function setUpVolume(
       return ensureHostPath(options.identity.hostRoot, plan.path, plan.type);
     case 'local':
       return setUpLocal(pod, plan, options);
+    case 'device':
+      // Nothing stands on the host for it; the engine makes its node in the container.
+      await findDevice(options.identity.hostRoot, plan.path);
+      return;
     case 'nfs':
       return setUpNfs(plan, options);
   }
@@ -88,37 +86,6 @@ function pageSizeOf(pod: V1Pod, medium: string, wanted: string | undefined): str
     );
   }
   return size;
-}
-
-async function setUpLocal(pod: V1Pod, plan: PlanOf<'local'>, options: SetUpOptions): Promise<void> {
-  const { path, source, readOnly, mountOptions } = plan;
-  const { mounter, identity, layout } = options;
-  refuseBacksteps(source, `invalid path: ${source}`);
-  if (mountAt(await mounter.mounts(), path)) return;
-  const resolved = await resolveInRoot(identity.hostRoot, source);
-  if (resolved.missing > 0) throw new HyperupError('NotFound', `path "${source}" does not exist`);
-  if (!(await stat(identity.hostRoot + resolved.path)).isDirectory()) {
-    throw new HyperupError('InvalidConfig', `local volume ${source}: only a directory is supported`);
-  }
-  await mkdir(path, { recursive: true, mode: 0o750 });
-  await mounter.mount({
-    source: resolved.path,
-    target: path,
-    options: ['bind', ...(readOnly ? ['ro'] : []), ...mountOptions],
-  });
-  const { fsGroup, fsGroupChangePolicy } = pod.spec?.securityContext ?? {};
-  if (fsGroup === undefined || readOnly) return;
-  const mounts = await mounter.mounts();
-  const own = mountAt(mounts, path);
-  // Written once, by the first pod that uses it.
-  const shared = mounts.some(
-    (mount) =>
-      mount.mountPoint !== path &&
-      mount.mountPoint.startsWith(`${layout.podsDir}/`) &&
-      mount.device === own?.device &&
-      mount.root === own.root,
-  );
-  if (!shared) await setOwnership(path, { fsGroup, readOnly: false, policy: fsGroupChangePolicy });
 }
 
 async function setUpNfs(plan: PlanOf<'nfs'>, { mounter }: SetUpOptions): Promise<void> {

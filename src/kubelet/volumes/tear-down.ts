@@ -4,6 +4,7 @@ import { errnoOf, HyperupError, messageOf } from '../../base/errors.js';
 import type { Logger } from '../../base/logger.js';
 import { isAtOrUnder, type Mount, parseMountinfo } from '../../host/mountinfo.js';
 import type { PodUid } from '../types.js';
+import type { DeviceMounts } from './device-mounts.js';
 import type { Mounter } from './mounter.js';
 import type { VolumeLayout } from './volume-layout.js';
 
@@ -13,11 +14,13 @@ const unmountPasses = 3;
 export interface TearDownOptions {
   readonly layout: VolumeLayout;
   readonly mounter: Mounter;
+  readonly devices: Pick<DeviceMounts, 'release'>;
   readonly logger: Logger;
 }
 
 /**
- * Unmounts all below a pod's folder, subpaths first, then removes the folder and the pod's part of the memory volumes.
+ * Unmounts all below a pod's folder, subpaths first, and devices that no other pod uses, then removes the folder and the
+ * pod's part of the memory volumes.
  * Knows nothing but the disk and the table of mounts. False where something is still mounted or in use: to be called
  * again. Throws `InvalidConfig` for an impossible UID.
  */
@@ -27,11 +30,22 @@ export async function tearDownPod(uid: PodUid, options: TearDownOptions): Promis
   if (!(await isThere(podDir)) && !(await isThere(memoryDir))) return true;
   try {
     await unmountBelow([podDir, memoryDir], layout.subpathsDir(uid), options);
+    for (const volume of await localVolumesOf(layout, uid)) await options.devices.release(volume);
     for (const folder of [memoryDir, podDir]) await removeTree(folder, options.mounter);
     return true;
   } catch (error) {
     logger.warn('the volumes of a pod could not be removed yet', { podUID: uid, err: messageOf(error) });
     return false;
+  }
+}
+
+/** The folder of each is made before anything is mounted for it, and goes last. */
+async function localVolumesOf(layout: VolumeLayout, uid: PodUid): Promise<readonly string[]> {
+  try {
+    return await readdir(layout.pluginDir(uid, 'local'));
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return [];
+    throw error;
   }
 }
 

@@ -18,7 +18,10 @@ export interface VolumeLayout {
   readonly podsDir: string;
   /** The one tmpfs with the content of all secret and projected volumes. */
   readonly memoryDir: string;
+  /** Where a device behind a local volume is mounted once for all pods (v1.20 `MountsInGlobalPDPath`). */
+  deviceMountDir(persistentVolume: string): string;
   podDir(uid: PodUid): string;
+  pluginDir(uid: PodUid, plugin: keyof typeof pluginFolders): string;
   volumeDir(uid: PodUid, plugin: keyof typeof pluginFolders, name: string): string;
   podMemoryDir(uid: PodUid): string;
   subpathsDir(uid: PodUid): string;
@@ -30,11 +33,15 @@ export function createVolumeLayout(identity: Pick<KubeletIdentity, 'rootDir'>): 
   const podsDir = join(identity.rootDir, 'pods');
   const memoryDir = join(identity.rootDir, 'memory-volumes');
   const podDir = (uid: PodUid) => join(podsDir, validPathPart(uid));
+  const pluginDir = (uid: PodUid, plugin: keyof typeof pluginFolders) =>
+    join(podDir(uid), 'volumes', pluginFolders[plugin]);
   return {
     podsDir,
     memoryDir,
+    deviceMountDir: (name) => join(identity.rootDir, 'plugins/kubernetes.io/local-volume/mounts', validPathPart(name)),
     podDir,
-    volumeDir: (uid, plugin, name) => join(podDir(uid), 'volumes', pluginFolders[plugin], validPathPart(name)),
+    pluginDir,
+    volumeDir: (uid, plugin, name) => join(pluginDir(uid, plugin), validPathPart(name)),
     podMemoryDir: (uid) => join(memoryDir, validPathPart(uid)),
     subpathsDir: (uid) => join(podDir(uid), 'volume-subpaths'),
     subpathTarget: (uid, volume, container, index) =>

@@ -10,7 +10,15 @@ export type VolumePlan = PlanBase &
   (
     | { readonly kind: 'emptyDir'; readonly medium: string; readonly sizeLimit: string | undefined }
     | { readonly kind: 'hostPath'; readonly type: string }
-    | { readonly kind: 'local'; readonly source: string; readonly mountOptions: readonly string[] }
+    | {
+        readonly kind: 'local';
+        readonly source: string;
+        /** Of a block device; absent where the volume doesn't say. */
+        readonly fsType: string | undefined;
+        readonly mountOptions: readonly string[];
+      }
+    /** The block device itself; its path is the volume's, links not followed. */
+    | { readonly kind: 'device' }
     | { readonly kind: 'nfs'; readonly source: V1NfsVolumeSource; readonly mountOptions: readonly string[] }
     /** Files of the kubelet's own; `place` is a link to the path where that is in memory. */
     | { readonly kind: 'files'; readonly place: string | undefined }
@@ -72,16 +80,23 @@ function planBound(uid: PodUid, name: string, bound: BoundVolume, layout: Volume
   const { hostPath, local, nfs, mountOptions = [] } = bound.volume.spec ?? {};
   const base = { name, innerName: bound.name };
   const { readOnly } = bound;
+  if (bound.mode === 'Block') {
+    if (local) return { ...base, kind: 'device', path: local.path, readOnly };
+    throw unsupported(name, `${sourceTypeOf(bound)}" of volumeMode "Block`, bound.name);
+  }
   if (hostPath) return { ...base, kind: 'hostPath', path: hostPath.path, readOnly, type: hostPath.type ?? '' };
   if (local) {
     const path = layout.volumeDir(uid, 'local', bound.name);
-    return { ...base, kind: 'local', path, readOnly, source: local.path, mountOptions };
+    return { ...base, kind: 'local', path, readOnly, source: local.path, fsType: local.fsType, mountOptions };
   }
   if (nfs) return planNfs(uid, base, nfs, readOnly, mountOptions, layout);
+  throw unsupported(name, sourceTypeOf(bound), bound.name);
+}
+
+function sourceTypeOf(bound: BoundVolume): string {
   const known = new Set(['accessModes', 'capacity', 'claimRef', 'mountOptions', 'nodeAffinity', 'storageClassName']);
   for (const key of ['persistentVolumeReclaimPolicy', 'volumeMode', 'volumeAttributesClassName']) known.add(key);
-  const type = Object.keys(bound.volume.spec ?? {}).find((key) => !known.has(key)) ?? 'none';
-  throw unsupported(name, type, bound.name);
+  return Object.keys(bound.volume.spec ?? {}).find((key) => !known.has(key)) ?? 'none';
 }
 
 function planNfs(

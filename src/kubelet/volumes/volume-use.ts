@@ -15,6 +15,11 @@ export function volumesInUseOf(pod: V1Pod): readonly V1Volume[] {
   return (pod.spec?.volumes ?? []).filter(({ name }) => used.has(name));
 }
 
+/** True where a container wants its files. */
+export function isUsedAsMount(pod: V1Pod, volume: string): boolean {
+  return allContainers(pod).some(({ volumeMounts = [] }) => volumeMounts.some(({ name }) => name === volume));
+}
+
 /** True where a container wants it as a block device. */
 export function isUsedAsDevice(pod: V1Pod, volume: string): boolean {
   return allContainers(pod).some(({ volumeDevices = [] }) => volumeDevices.some(({ name }) => name === volume));

@@ -13,6 +13,8 @@ import {
   type Volumes,
 } from '../types.js';
 import { makeContainerBinds } from './container-binds.js';
+import { makeContainerDevices } from './container-devices.js';
+import { createDeviceMounts } from './device-mounts.js';
 import { createFileVolumes } from './file-volumes.js';
 import {
   type LivePod,
@@ -26,6 +28,7 @@ import type { Mounter } from './mounter.js';
 import { podFolders, tearDownPod } from './tear-down.js';
 import { createTokens } from './tokens.js';
 import { createVolumeLayout } from './volume-layout.js';
+import type { VolumePlan } from './volume-plan.js';
 import { volumesInUseOf } from './volume-use.js';
 import { sleepOrWake, within } from './waiting.js';
 
@@ -88,8 +91,9 @@ export function createVolumes(options: VolumesOptions): ManagedVolumes {
       allocatable: options.nodeAllocatable(),
     }),
   });
+  const devices = createDeviceMounts({ layout, mounter, logger });
   const { onUpdated } = options;
-  const work: VolumeWorkOptions = { identity, layout, mounter, client, files, clock, events, onUpdated };
+  const work: VolumeWorkOptions = { identity, layout, mounter, devices, client, files, clock, events, onUpdated };
   const pods = new Map<PodUid, LivePod>();
   const tearDowns = new Map<PodUid, Promise<boolean>>();
   let stopper: AbortController | undefined;
@@ -155,6 +159,15 @@ export function createVolumes(options: VolumesOptions): ManagedVolumes {
     );
   }
 
+  /** Of what is set up. */
+  function plansOf(pod: V1Pod): (name: string) => VolumePlan | undefined {
+    const live = pods.get(podUidOf(pod));
+    return (name) => {
+      const volume = live?.volumes.get(name);
+      return volume?.mounted ? volume.plan : undefined;
+    };
+  }
+
   /** Never fails: what is mounted keeps its content. */
   async function renew(live: LivePod): Promise<void> {
     const runs: Promise<void>[] = [];
@@ -213,7 +226,7 @@ export function createVolumes(options: VolumesOptions): ManagedVolumes {
       if (pods.get(uid) === live) pods.delete(uid);
     }
     tokens.forget(uid);
-    return tearDownPod(uid, { layout, mounter, logger });
+    return tearDownPod(uid, { layout, mounter, devices, logger });
   }
 
   async function renewTokens(signal: AbortSignal): Promise<void> {
@@ -239,13 +252,9 @@ export function createVolumes(options: VolumesOptions): ManagedVolumes {
       if ([...live.volumes.values()].some((volume) => volume.plan?.kind === 'files')) await patiently(renewal);
     },
     containerBinds(pod, container, environment) {
-      const live = pods.get(podUidOf(pod));
-      const planOf = (name: string) => {
-        const volume = live?.volumes.get(name);
-        return volume?.mounted ? volume.plan : undefined;
-      };
-      return makeContainerBinds(pod, container, environment, planOf, { identity, layout, mounter, logger });
+      return makeContainerBinds(pod, container, environment, plansOf(pod), { identity, layout, mounter, logger });
     },
+    containerDevices: (pod, container) => makeContainerDevices(container, plansOf(pod), identity.hostRoot),
     tearDown(uid) {
       const running = tearDowns.get(uid) ?? tearDown(uid).finally(() => tearDowns.delete(uid));
       tearDowns.set(uid, running);

@@ -58,7 +58,7 @@ class Plan {
   readonly #start: ContainerStart[] = [];
   readonly #kill: ContainerKill[] = [];
   readonly #backingOff: ContainerBackingOff[] = [];
-  #purge: readonly RuntimeContainer[] = [];
+  #purge: RuntimeContainer[] = [];
   #killPod = false;
   #newSandbox: NewSandbox | undefined;
   #sandbox: RuntimeSandbox | undefined;
@@ -254,13 +254,16 @@ class Plan {
         return;
       }
     }
+    // Made by a kubelet that ended before it started it. It never ran, so its place is taken, not counted.
+    const unused = this.#newest(name);
+    if (unused?.state === 'created' && !this.#purge.includes(unused)) this.#purge.push(unused);
     this.#start.push({ container, kind, attempt: this.#nextAttempt(name), lastExit });
   }
 
   #nextAttempt(name: string): number {
     const newest = this.#newest(name);
     const { previous } = this.#input;
-    if (newest) return newest.attempt + 1;
+    if (newest) return newest.state === 'created' ? newest.attempt : newest.attempt + 1;
     const told = [...(previous?.initContainerStatuses ?? []), ...(previous?.containerStatuses ?? [])].find(
       (status) => status.name === name,
     );

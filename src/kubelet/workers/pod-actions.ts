@@ -37,7 +37,7 @@ export interface PodActions {
   /** Stop all running containers and sandboxes. With `newSandbox` the pod starts anew, else it has come to its end. */
   readonly killPod: boolean;
   readonly kill: readonly ContainerKill[];
-  /** Instances of init containers of an earlier sandbox, to be removed. */
+  /** To be removed before anything starts: init containers of an earlier sandbox, and what was made and never started. */
   readonly purge: readonly RuntimeContainer[];
   /** `replaces`: there was one before. */
   readonly newSandbox: { readonly attempt: number; readonly replaces: boolean } | undefined;

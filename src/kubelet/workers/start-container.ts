@@ -2,12 +2,11 @@ import { messageOf } from '../../base/errors.js';
 import type { V1Container } from '../../kube/pod-objects.js';
 import { targetContainerName } from '../pod/containers.js';
 import {
-  type ContainerBind,
   type ContainerId,
-  type Environment,
   PodFailure,
   type RuntimePodStatus,
   type RuntimeSandbox,
+  type StartContainerRequest,
 } from '../types.js';
 import { killContainer } from './kill-container.js';
 import { orAborted } from './or-aborted.js';
@@ -55,7 +54,7 @@ export async function startContainer(
   let id: ContainerId;
   try {
     record.starting = true;
-    const { environment, binds } = await orAborted(prepare(options, record, step), signal);
+    const prepared = await orAborted(prepare(options, record, step), signal);
     signal.throwIfAborted();
     const request = {
       pod,
@@ -64,8 +63,7 @@ export async function startContainer(
       sandbox: step.sandbox,
       attempt: start.attempt,
       imageId,
-      environment,
-      binds,
+      ...prepared,
       targetContainerId: targetOf(start.container, step.status),
     };
     id = await slots.run(() => {
@@ -95,15 +93,16 @@ async function prepare(
   options: StartContainerOptions,
   { pod }: PodRecord,
   { start, podIps }: StartContainerStep,
-): Promise<{ readonly environment: Environment; readonly binds: readonly ContainerBind[] }> {
+): Promise<Pick<StartContainerRequest, 'environment' | 'binds' | 'devices'>> {
   const { container, attempt } = start;
   try {
     const environment = await options.environment.makeEnvironment(pod, container, podIps);
-    const [volumes, files] = await Promise.all([
+    const [devices, volumes, files] = await Promise.all([
+      options.volumes.containerDevices(pod, container),
       options.volumes.containerBinds(pod, container, environment),
       options.files.containerBinds(pod, container, attempt, podIps),
     ]);
-    return { environment, binds: [...volumes, ...files] };
+    return { environment, binds: [...volumes, ...files], devices };
   } catch (error) {
     throw asPodFailure(error, 'CreateContainerConfigError');
   }

@@ -5,9 +5,12 @@ import type { Engine, EngineInfo } from '../../docker/types.js';
 import { createImageBuilder, type ImageBuilder } from '../../imagebuild/image-builder.js';
 import { readRecipes } from '../../imagebuild/recipe.js';
 import { imageArchitecture } from '../../mirror/engine-view.js';
-import { obtainImages } from '../../mirror/obtain.js';
+import { type ObtainOptions, obtainImages } from '../../mirror/obtain.js';
+import type { ObtainedImage } from '../../mirror/outcome.js';
 import { releaseFor } from '../../release/release-for.js';
+import type { ReleaseImage } from '../../release/types.js';
 import { type InstallContext, slot } from '../install-context.js';
+import { obtainDns } from '../obtain-dns.js';
 import { obtainRelease } from '../obtain-release.js';
 import type { Runtime } from '../runtime.js';
 import type { Step } from '../step.js';
@@ -40,27 +43,48 @@ export const obtainImagesStep: Step<InstallContext> = {
     const journal = slot(context, 'journal');
     if (plan.reason !== undefined) io.emit({ type: 'note', level: 'info', message: plan.reason });
     const builder = await makeImageBuilder(engine, info, options.images, runtime);
-    const { release, images } = await obtainRelease({
-      releases: plan.layouts.map((layout) => releaseFor(options.cluster.kubernetesVersion, layout)),
+    const obtain = (images: readonly ReleaseImage[], over: Partial<ObtainOptions> = {}) =>
+      obtainImages({
+        engine,
+        engineInfo: info,
+        release: { images },
+        options: options.images,
+        builder,
+        emit: io.emit,
+        signal: runtime.signal,
+        logger: runtime.logger,
+        clock: runtime.clock,
+        onTag: async (change) => {
+          await journal.record({ kind: 'imageTag', ...change });
+        },
+        ...over,
+      });
+    const stop = new AbortController();
+    const obtaining = obtainDns({
+      plan: context.dnsPlan,
+      mirrors: options.images.mirrors,
       emit: io.emit,
-      obtain: (release) =>
-        obtainImages({
-          engine,
-          engineInfo: info,
-          release,
-          options: options.images,
-          builder,
-          emit: io.emit,
-          signal: runtime.signal,
-          logger: runtime.logger,
-          clock: runtime.clock,
-          onTag: async (change) => {
-            await journal.record({ kind: 'imageTag', ...change });
-          },
+      obtain: (mirrors, emit) =>
+        obtain([context.release.coredns], {
+          emit,
+          options: { ...options.images, mirrors },
+          signal: AbortSignal.any([runtime.signal, stop.signal]),
         }),
     });
-    context.release = release;
-    if (release.layout === 'component') context.kubelet = 'builtin';
+    const releases = plan.layouts.map((layout) => releaseFor(options.cluster.kubernetesVersion, layout));
+    let found: Awaited<ReturnType<typeof obtainRelease<readonly ObtainedImage[]>>>;
+    try {
+      found = await obtainRelease({ releases, emit: io.emit, obtain: (release) => obtain(release.images) });
+    } catch (error) {
+      stop.abort();
+      await obtaining.catch(() => {});
+      throw error;
+    }
+    const forDns = await obtaining;
+    context.release = found.release;
+    if (found.release.layout === 'component') context.kubelet = 'builtin';
+    context.dns = forDns.dns;
+    const images = [...found.images, ...forDns.images];
     slots.images = images;
     const fetched = images.filter((image) => image.changed);
     if (fetched.length === 0) return `${images.length} in the engine already`;

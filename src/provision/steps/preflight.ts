@@ -1,3 +1,4 @@
+import { isLoopback } from '../../preflight/loopback.js';
 import { preflightError } from '../../preflight/run-preflight.js';
 import { checkMachine } from '../check-machine.js';
 import { type InstallContext, slot } from '../install-context.js';
@@ -18,7 +19,11 @@ export const preflightStep: Step<InstallContext> = {
       io.emit({ type: 'note', level: 'warn', message, ...(finding.fix === '' ? {} : { hint: finding.fix }) });
     }
     slots.findings = result.findings;
-    if (facts.resolver.known) slots.resolvConf = facts.resolver.value.chosen;
+    if (facts.resolver.known) {
+      const { chosen, chosenNameservers } = facts.resolver.value;
+      slots.resolvConf = chosen;
+      slots.hasResolvers = chosenNameservers.length > 0 && !chosenNameservers.some(isLoopback);
+    }
     const warnings = result.findings.filter(({ severity }) => severity === 'warn').length;
     return `${result.findings.length} checks${warnings > 0 ? `, ${warnings} warnings` : ''}`;
   },

@@ -20,6 +20,7 @@ export function makeRecord(context: InstallContext, state: ClusterRecord['state'
     installedAt: new Date(runtime.clock.now()).toISOString(),
     kubelet: context.kubelet,
     layout: context.release.layout,
+    dns: context.dns,
     podCidr: options.cluster.podCidr ?? bridgeCidr(),
     kubeconfigPath: options.kubeconfigPath,
     kubectl: slots.kubectl,

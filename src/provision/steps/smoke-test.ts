@@ -3,7 +3,9 @@ import { staticComponents } from '../../controlplane/component-flags.js';
 import { kubeletImageReference } from '../../imagebuild/kubelet-image.js';
 import { resources } from '../../kube/resource-ref.js';
 import { type InstallContext, slot } from '../install-context.js';
+import { obtainBuiltinKubelet } from '../obtain-builtin-kubelet.js';
 import { runSmoke } from '../smoke.js';
+import { clusterNames, type SmokeNames } from '../smoke-names.js';
 import { readStatus } from '../status.js';
 import type { Step, StepIo } from '../step.js';
 import type { ClusterStatus } from '../types.js';
@@ -12,15 +14,18 @@ import type { ClusterStatus } from '../types.js';
 export function startSmoke(context: InstallContext): void {
   const { options, runtime, release, slots } = context;
   const controller = new AbortController();
-  const done = runSmoke({
-    kube: slot(context, 'kube'),
-    engine: slot(context, 'engine'),
-    release,
-    kubeletImage: kubeletImageReference(runtime.packageVersion),
-    runtime: { clock: runtime.clock, signal: AbortSignal.any([runtime.signal, controller.signal]) },
-    timeoutMs: options.timeoutMs,
-    onWait: (reason) => runtime.emit({ type: 'wait', step: 'smoke', reason }),
-  });
+  const run = async () =>
+    runSmoke({
+      kube: slot(context, 'kube'),
+      engine: slot(context, 'engine'),
+      release,
+      kubeletImage: kubeletImageReference(runtime.packageVersion),
+      runtime: { clock: runtime.clock, signal: AbortSignal.any([runtime.signal, controller.signal]) },
+      timeoutMs: options.timeoutMs,
+      onWait: (reason) => runtime.emit({ type: 'wait', step: 'smoke', reason }),
+      names: await namesToFind(context),
+    });
+  const done = run();
   const settled = done.then(
     () => {},
     () => {},
@@ -32,6 +37,13 @@ export function startSmoke(context: InstallContext): void {
       return settled;
     },
   };
+}
+
+/** Undefined where nobody answers for names, or this machine could not make the image that looks for them. */
+async function namesToFind(context: InstallContext): Promise<SmokeNames | undefined> {
+  if (context.dns === 'none') return undefined;
+  const image = await obtainBuiltinKubelet(context).catch(() => undefined);
+  return image && { ...clusterNames(context.options.cluster), outside: undefined };
 }
 
 /** The control plane as users see it: its pods in the API, each Running and Ready. */

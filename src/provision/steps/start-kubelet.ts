@@ -8,6 +8,7 @@ import { ensureDirectory, writeHostFile } from '../../host/changes.js';
 import type { KubeObject } from '../../kube/objects.js';
 import { type ResourceRef, resources } from '../../kube/resource-ref.js';
 import type { ContainerNodeAgent } from '../../nodeagent/container-node-agent.js';
+import { startDnsImage } from '../apply-dns.js';
 import { kubeletConfigFile } from '../cluster-files.js';
 import { clusterInputs } from '../cluster-inputs.js';
 import { checkHealth } from '../component-health.js';
@@ -67,7 +68,7 @@ export const startKubeletStep: Step<InstallContext> = {
     const { cluster } = options;
     const journal = slot(context, 'journal');
     const resolvConf = slots.resolvConf ?? '/etc/resolv.conf';
-    const inputs = await clusterInputs(cluster, release, slot(context, 'engineInfo'), resolvConf);
+    const inputs = await clusterInputs(cluster, release, slot(context, 'engineInfo'), resolvConf, context.dns);
     slots.controlPlane = inputs.controlPlane;
     slots.nodeAgentInputs = inputs.nodeAgent;
     await ensureDirectory(journal, join(cluster.paths.configDir, 'manifests'), 0o700, true);
@@ -76,6 +77,7 @@ export const startKubeletStep: Step<InstallContext> = {
       await writeHostFile(journal, file.path, file.data, file.mode);
     }
     if (context.kubelet === 'builtin') slots.builtin = await obtainBuiltinKubelet(context);
+    startDnsImage(context);
     await withKubelet(context, io, () => startFirst(context));
     return undefined;
   },

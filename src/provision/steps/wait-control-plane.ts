@@ -1,5 +1,6 @@
 import type { StaticComponent } from '../../controlplane/component-flags.js';
 import { resourceOf } from '../../kube/resource-ref.js';
+import { applyDns } from '../apply-dns.js';
 import { checkAnswers, checkHealth, type HealthInputs, type ProbedComponent } from '../component-health.js';
 import { kubeletTimeoutMs, withKubelet } from '../give-way.js';
 import { adminClient, readIdentities } from '../identities.js';
@@ -86,9 +87,11 @@ async function waitControllers(context: InstallContext, io: StepIo, signal: Abor
   await waitAll(context, io, ['kube-apiserver'], { signal });
   const kube = slot(context, 'kube');
   const { rbac } = slot(context, 'manifests');
-  await Promise.all(
-    rbac.map((object) => kube.apply(resourceOf(object), object, { fieldManager: 'hyperup', force: true })),
-  );
+  await Promise.all([
+    ...rbac.map((object) => kube.apply(resourceOf(object), object, { fieldManager: 'hyperup', force: true })),
+    // Before any other Service is made, which might be given its address.
+    applyDns(context),
+  ]);
   // It waits for what it needs, and so takes no time of its own.
   startSmoke(context);
   await Promise.all([

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { stat } from 'node:fs/promises';
+import { open, readFile, stat } from 'node:fs/promises';
 import { runCommand } from '../../../src/host/run-command.js';
 
 export interface DnsperfRun {
@@ -13,6 +13,8 @@ export interface DnsperfRun {
 export interface DnsperfOptions {
   readonly port: number;
   readonly queriesPath: string;
+  /** What it prints goes there. */
+  readonly outputPath: string;
   readonly seconds: number;
   /** The CPU that it runs on. */
   readonly cpu: number;
@@ -42,30 +44,29 @@ export async function ensureDnsperf(): Promise<void> {
 
 /** One run over loopback with 8 clients, all from one process. Throws where dnsperf fails or says nothing of use. */
 export async function runDnsperf(options: DnsperfOptions): Promise<DnsperfRun> {
-  const { port, queriesPath, seconds, cpu, rate, latencies = false } = options;
+  const { port, queriesPath, outputPath, seconds, cpu, rate, latencies = false } = options;
   const args = ['-s', '127.0.0.1', '-p', String(port), '-d', queriesPath, '-l', String(seconds), '-c', '8', '-T', '1'];
   args.push('-q', '100');
   if (rate !== undefined) args.push('-Q', String(rate));
   if (latencies) args.push('-v');
-  const child = spawn('taskset', ['-c', String(cpu), 'dnsperf', ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
-  const values: number[] = [];
-  let [rest, tail, err] = ['', '', ''];
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
-    const lines = (rest + text).split('\n');
-    rest = lines.pop() ?? '';
-    for (const line of lines) {
-      // `> NOERROR name A 0.000123`
-      if (line.startsWith('> ')) values.push(Number(line.slice(line.lastIndexOf(' ') + 1)) * 1000);
-      else tail += `${line}\n`;
-    }
-  });
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
-    err += text;
-  });
-  const code = await new Promise<number | null>((resolve, reject) => {
-    child.on('error', reject);
-    child.on('close', resolve);
-  });
+  // Into a file: whoever read along would take the server's time away from it.
+  const output = await open(outputPath, 'w+');
+  let code: number | null;
+  let text: string;
+  try {
+    const stdio = ['ignore', output.fd, output.fd] as const;
+    const child = spawn('taskset', ['-c', String(cpu), 'dnsperf', ...args], { stdio: [...stdio] });
+    code = await new Promise((resolve, reject) => {
+      child.on('error', reject);
+      child.on('close', resolve);
+    });
+    text = await readFile(outputPath, 'utf8');
+  } finally {
+    await output.close();
+  }
+  // `> NOERROR name A 0.000123`
+  const values = [...text.matchAll(/^> .* ([\d.]+)$/gm)].map((match) => Number(match[1]) * 1000);
+  const tail = text.slice(-4000);
   const figure = (pattern: RegExp) => Number(pattern.exec(tail)?.[1] ?? Number.NaN);
   const run = {
     queriesPerSecond: figure(/Queries per second:\s+([\d.]+)/),
@@ -74,7 +75,7 @@ export async function runDnsperf(options: DnsperfOptions): Promise<DnsperfRun> {
     latencies: values.sort((a, b) => a - b),
   };
   if (code !== 0 || Number.isNaN(run.queriesPerSecond)) {
-    throw new Error(`dnsperf ended with ${code}: ${err}${tail}`);
+    throw new Error(`dnsperf ended with ${code}: ${tail}`);
   }
   return run;
 }

@@ -2,7 +2,7 @@
  * `make bench-dns`: `hyperup dns` on one core against Debian's dnsperf on loopback, with 5,000 Services and 20,000
  * endpoints from a fake API server. Prints, last, a line `bench: …` for each measure; exit code 1 where a goal is missed.
  *
- * BENCH_SECONDS: how long each of the two dnsperf runs takes (10).
+ * BENCH_SECONDS: how long each dnsperf run takes (5); there are two a round, and the median of three rounds counts.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createSocket, type Socket } from 'node:dgram';
@@ -14,6 +14,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { decode, encode } from 'dns-packet';
 import { type FakeApiServer, sendJson, startFakeApiServer } from '../../fakes/fake-api-server.js';
 import { createBenchProgram } from '../bench-program.js';
+import { median } from '../measures.js';
 import { type BenchService, benchServices, fillApiServer, nameOf, putSlice, queryLines } from './dns-scene.js';
 import { ensureDnsperf, runDnsperf } from './dnsperf.js';
 
@@ -21,6 +22,7 @@ import { ensureDnsperf, runDnsperf } from './dnsperf.js';
 const serverCpu = 1;
 const clientCpu = 0;
 const changeRounds = 20;
+const rounds = 3;
 const { say, throwIfInterrupted, finish } = createBenchProgram();
 
 interface Server {
@@ -104,12 +106,18 @@ async function measureChange(api: FakeApiServer, port: number, service: BenchSer
   return Math.max(...times);
 }
 
+/** For how long the server was ready to run and its core was another's, in ms: no code of ours can help that. */
+async function waitedMs(pid: number | undefined): Promise<number> {
+  const text = await readFile(`/proc/${pid}/schedstat`, 'utf8');
+  return Number(text.split(' ')[1]) / 1e6;
+}
+
 function quantile(sorted: readonly number[], share: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
 }
 
 await finish(async () => {
-  const seconds = Number(process.env['BENCH_SECONDS'] ?? '') || 10;
+  const seconds = Number(process.env['BENCH_SECONDS'] ?? '') || 5;
   await ensureDnsperf();
   const workDir = await mkdtemp(join(tmpdir(), 'hyperup-bench-dns-'));
   const api = await startFakeApiServer();
@@ -134,36 +142,45 @@ await finish(async () => {
     say(`a change is answered after ${change.toFixed(1)} ms at most in ${changeRounds} rounds`);
     throwIfInterrupted();
 
-    const perf = { port, queriesPath, seconds, cpu: clientCpu };
-    say(`dnsperf, as fast as it is answered, ${seconds} s`);
-    const most = await runDnsperf(perf);
-    say(`  ${Math.round(most.queriesPerSecond)}/s, ${most.lost} of ${most.sent} lost`);
-    throwIfInterrupted();
-    say(`dnsperf at 25,000/s, each answer timed, ${seconds} s`);
-    const timed = await runDnsperf({ ...perf, rate: 25_000, latencies: true });
-    const p99 = quantile(timed.latencies, 0.99);
-    say(
-      `  p50 ${quantile(timed.latencies, 0.5).toFixed(2)} ms, p99 ${p99.toFixed(2)} ms, ${timed.lost} of ${timed.sent} lost`,
-    );
+    const perf = { port, queriesPath, outputPath: join(workDir, 'dnsperf'), seconds, cpu: clientCpu };
+    const [rates, p99s]: [number[], number[]] = [[], []];
+    let [lost, sent] = [0, 0];
+    for (let round = 1; round <= rounds; round += 1) {
+      throwIfInterrupted();
+      const most = await runDnsperf(perf);
+      throwIfInterrupted();
+      const waitedBefore = await waitedMs(child.pid);
+      const timed = await runDnsperf({ ...perf, rate: 25_000, latencies: true });
+      const waited = (await waitedMs(child.pid)) - waitedBefore;
+      const [p50, p99] = [quantile(timed.latencies, 0.5), quantile(timed.latencies, 0.99)];
+      say(`dnsperf, round ${round} of ${rounds}: ${Math.round(most.queriesPerSecond)}/s as fast as it goes`);
+      say(
+        `  at 25,000/s: p50 ${p50.toFixed(2)} ms, p99 ${p99.toFixed(2)} ms; ${waited.toFixed(0)} ms without its core`,
+      );
+      rates.push(most.queriesPerSecond);
+      p99s.push(p99);
+      lost += most.lost + timed.lost;
+      sent += most.sent + timed.sent;
+    }
     const peak = Math.max(loaded, await memory(child.pid, 'VmRSS'));
     say(
       `memory: ${loaded.toFixed(1)} MB loaded, ${(await memory(child.pid, 'VmRSS')).toFixed(1)} MB after the queries, ${(await memory(child.pid, 'VmHWM')).toFixed(1)} MB at its highest`,
     );
 
     const measures = [
-      { name: 'dns-queries', value: Math.round(most.queriesPerSecond), unit: '/s', goal: 25_000, sign: '>=' },
-      { name: 'dns-p99', value: Number(p99.toFixed(2)), unit: 'ms', goal: 5, sign: '<=' },
+      { name: 'dns-queries', value: Math.round(median(rates)), unit: '/s', goal: 25_000, sign: '>=' },
+      { name: 'dns-p99', value: Number(median(p99s).toFixed(2)), unit: 'ms', goal: 5, sign: '<=' },
       { name: 'dns-memory', value: Number(peak.toFixed(1)), unit: 'MB', goal: 120, sign: '<=' },
       { name: 'dns-change', value: Number(change.toFixed(1)), unit: 'ms', goal: 200, sign: '<=' },
     ] as const;
     for (const { name, value, unit, goal, sign } of measures) {
       process.stdout.write(`bench: ${name} value=${value}${unit} goal${sign}${goal}\n`);
     }
-    // A loss is a query that was answered by nobody: it would be in no latency.
-    const lost = (most.lost + timed.lost) / (most.sent + timed.sent);
-    if (lost > 0.001) say(`${(lost * 100).toFixed(2)} % of the queries were lost: at most 0.1 % may be`);
+    // A query that nobody answered is in no latency.
+    const lostShare = lost / sent;
+    if (lostShare > 0.001) say(`${(lostShare * 100).toFixed(2)} % of the queries were lost: at most 0.1 % may be`);
     const met = measures.every(({ value, goal, sign }) => (sign === '>=' ? value >= goal : value <= goal));
-    return met && lost <= 0.001 ? 0 : 1;
+    return met && lostShare <= 0.001 ? 0 : 1;
   } finally {
     if (server !== undefined && server.child.exitCode === null) {
       const ended = once(server.child, 'exit');

@@ -67,6 +67,7 @@ async function runPod(engine: RuntimeEngine, pod: V1Pod, pauseImage: string, cgr
         imageId: container.image ?? '',
         environment: new Map(),
         binds: [],
+        devices: [],
       },
       imageUser: { uid: 0, name: '' },
       profiles: [],

@@ -25,6 +25,8 @@ export interface KubeletSideOptions {
   readonly wanted: ReadonlySet<ReadingName>;
   readonly say: (line: string) => void;
   readonly throwIfInterrupted: () => void;
+  /** Throws where anybody's cluster is on this machine: it would be uninstalled with ours. */
+  readonly checkFree: () => Promise<void>;
 }
 
 /** Installs a cluster with that kubelet, measures what is wanted, and uninstalls it, whatever happened. */
@@ -47,6 +49,7 @@ export async function runKubelet(kind: KubeletKind, options: KubeletSideOptions)
       return kubeletPercent;
     });
   };
+  await options.checkFree();
   try {
     const { nodeReadySeconds, kubectl } = await install(kind, kubeconfig, options);
     if (wanted.has('node-ready')) values['node-ready'] = nodeReadySeconds;

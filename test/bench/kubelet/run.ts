@@ -52,12 +52,13 @@ async function bench(): Promise<number> {
   const workDir = await mkdtemp(join(cacheDir, 'run-'));
   try {
     await removeFormerRun({ engine, host, cluster });
-    await checkMachineIsFree(host, cluster.paths);
+    const checkFree = () => checkMachineIsFree(host, cluster.paths);
+    await checkFree();
     const hyperupCache = process.env['HYPERUP_CACHE_DIR'] || defaults.images.cacheDir;
     await ensureCurrentImages({ engine, release, cacheDir: hyperupCache, workDir, cold: false, say });
     await ensureTestImages(['busybox'], say);
     const pauseImage = imageReference(release, 'pause');
-    const common = { engine, cluster, pauseImage, clock, workDir, say, throwIfInterrupted };
+    const common = { engine, cluster, pauseImage, clock, workDir, say, throwIfInterrupted, checkFree };
     const side = (name: 'ours' | 'theirs'): KubeletSideOptions => ({ ...common, wanted: wantedReadings(wanted, name) });
     const rounds: Round[] = [];
     await withServiceRoute(cluster.serviceCidr, async () => {

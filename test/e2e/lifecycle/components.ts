@@ -24,6 +24,8 @@ export function allUp(t: Test, status: StatusView): void {
     const version = { etcd: /^3\.4\./, 'kube-proxy': undefined }[name as string] ?? /^v1\.20\.2$/;
     if (name !== 'kube-proxy') t.match(found?.version, version, `${name} tells its version`);
   }
+  const dns = status.components.find(({ component }) => component === 'dns');
+  t.match(dns, { state: 'up', message: /10\.96\.0\.10/, pid: Number, ports: [53, 9153] }, 'so is the DNS server');
   const node = status.components.find(({ component }) => component === 'node');
   t.match(node, { state: 'up', message: /Ready/, version: 'v1.20.2' });
 }

@@ -69,14 +69,14 @@ export async function uninstallForTest(t: Test, { folder, hostIsAsBefore }: Clus
 export const kubectlOf = ({ installed, kubeconfig }: Cluster) =>
   makeKubectl({ program: installed.kubectl, kubeconfig });
 
-/** The node is Ready, and the five pods of the control plane run since their first start. */
+/** The node is Ready, and the five pods of the control plane and the DNS server's run since their first start. */
 export async function nodeIsReady(t: Test, cluster: Cluster): Promise<void> {
   const kubectl = kubectlOf(cluster);
   t.equal(cluster.installed.kubectl, '/usr/local/bin/kubectl', 'kubectl was put in place');
   t.match(await kubectlOutput(kubectl, ['version', '--short']), /Client Version: v1\.20\.2\nServer Version: v1\.20\.2/);
   t.match(await kubectlOutput(kubectl, ['get', 'nodes', '--no-headers']), /^\S+ +Ready .* v1\.20\.2\n$/);
   const pods = await listPods(kubectl, 'kube-system', '');
-  t.equal(pods.length, 5, `five pods run the cluster: ${pods.map(({ name }) => name).join(' ')}`);
+  t.equal(pods.length, 6, `six pods run the cluster: ${pods.map(({ name }) => name).join(' ')}`);
   for (const { name, phase, ready, restarts } of pods) {
     t.match({ phase, ready, restarts }, { phase: 'Running', ready: true, restarts: 0 }, name);
   }
@@ -95,6 +95,7 @@ export async function statusAndVerify(t: Test): Promise<void> {
     allUp(t, line.result);
     const smoke = line.result.components.find(({ component }) => component === 'smoke');
     t.equal(smoke?.state, verb === 'verify' ? 'up' : undefined, `${verb} and the smoke pod`);
+    if (smoke) t.match(smoke.message, /found the cluster by name/);
   }
   const text = await runCli(['status']);
   t.equal(text.exitCode, 0);
@@ -122,7 +123,7 @@ export async function secondInstall(t: Test, { kubeconfig, flags, bare, installe
 
 /** Each component's own, as many lines as asked for. */
 export async function logs(t: Test): Promise<void> {
-  for (const component of ['kube-apiserver', 'kubelet', 'etcd']) {
+  for (const component of ['kube-apiserver', 'kubelet', 'etcd', 'dns']) {
     const { exitCode, stdout } = await runCli(['logs', component, '--tail', '5']);
     t.equal(exitCode, 0);
     const lines = stdout.split('\n').filter((line) => line !== '');

@@ -28,6 +28,8 @@ t.test('bash', { skip: hasShell('bash') ? false : 'bash is not on this machine' 
   t.strictSame(offers('install', '--kubelet', ''), ['auto', 'hyperkube', 'builtin']);
   t.strictSame(offers('install', '--kubelet', '=', 'h'), ['hyperkube'], '--kubelet=h');
   t.strictSame(offers('install', '--kubelet', '='), ['auto', 'hyperkube', 'builtin'], '--kubelet=');
+  t.strictSame(offers('install', '--dns', ''), ['auto', 'coredns', 'builtin', 'none']);
+  t.strictSame(offers('logs', 'd'), ['dns']);
   t.strictSame(offers('install', '--config', 'a'), ['a file.yaml'], 'a blank does not split a file');
   t.strictSame(offers('status', '--state-dir', ''), ['folder']);
   t.strictSame(offers('install', '--name', ''), [], 'nothing is known of a free value');

@@ -20,5 +20,5 @@ t.test('flags that nobody knows or that say nothing of use', async (t) => {
 });
 
 t.test('outside of a pod it must be told where the API server is', async (t) => {
-  t.match(await fakeCli(['dns']), { exitCode: 1, err: /KUBERNETES_SERVICE_HOST/ });
+  t.match(await fakeCli(['dns']), { exitCode: 2, err: /KUBERNETES_SERVICE_HOST/ });
 });

@@ -292,7 +292,7 @@ t.test('logs', async (t) => {
     exitCode: 2,
     err: /--tail: got "all", want a number of lines/,
   });
-  t.match(await fakeCli(['logs', 'dns']), { exitCode: 2, err: /dns/ });
+  t.match(await fakeCli(['logs', 'nameserver']), { exitCode: 2, err: /nameserver/ });
 });
 
 t.test('preflight', async (t) => {

@@ -29,6 +29,7 @@ t.test('a bare machine gets every default', async (t) => {
       name: 'hyperup',
       kubernetesVersion: 'v1.20.2',
       kubelet: 'auto',
+      dns: 'auto',
       nodeName: 'edge-1.lab',
       nodeAddress: '192.0.2.7',
       apiPort: 6443,
@@ -204,6 +205,18 @@ t.test('each fault names its source, what was got and what is wanted', async (t)
       given: { flags: { 'cluster.serviceCidr': 'fd00::/108' } },
       code: 'Usage',
       faults: [/want an IPv4 range/],
+    },
+    {
+      name: 'no such DNS server',
+      given: { flags: { 'cluster.dns': 'coreDNS' } },
+      code: 'Usage',
+      faults: ['--dns: got "coreDNS", want auto, coredns, builtin or none (did you mean coredns?)'],
+    },
+    {
+      name: 'no room for the DNS server',
+      given: { flags: { 'cluster.dns': 'builtin', 'cluster.serviceCidr': '10.0.0.0/29' } },
+      code: 'Usage',
+      faults: ['--service-cidr: got 10.0.0.0/29, want at least a /28 for --dns builtin'],
     },
     {
       name: 'name',

@@ -68,6 +68,8 @@ async function makeScene(t: Test, choice: KubeletChoice = 'auto') {
     record: undefined,
     release,
     kubelet: 'hyperkube',
+    dnsPlan: ['none'],
+    dns: 'none',
     repairing: false,
     slots: { engine, journal, nodeAgentInputs: inputs },
   };

@@ -37,7 +37,9 @@ t.test('a record is read as it was written', async (t) => {
   const found = await requireRecord(dir);
   t.equal(found.cluster.nodeName, 'node-1');
   t.equal(found.podCidr, '172.17.0.0/16');
-  for (const damaged of ['', '{', '{}', '[]', '{"format":2}', formatRecord({ ...record, state: 'half' as never })]) {
+  t.equal(found.dns, undefined, 'one from before there was a DNS server is as good');
+  const wrong = [formatRecord({ ...record, state: 'half' as never }), formatRecord({ ...record, dns: 'x' as never })];
+  for (const damaged of ['', '{', '{}', '[]', '{"format":2}', ...wrong]) {
     await writeFile(recordPath(dir), damaged);
     await t.rejects(readRecord(dir), { code: 'Conflict', hint: /uninstall works/ }, JSON.stringify(damaged));
   }

@@ -116,6 +116,16 @@ t.test('one image for all, or an image a component', async (t) => {
   t.throws(() => componentImage(apart, 'kubelet'), { code: 'Internal', message: /no image has kubelet/ });
 });
 
+t.test("CoreDNS is kubeadm's of the version, and no image that every cluster needs", async (t) => {
+  t.equal(releaseFor('v1.20.2').coredns.reference, 'k8s.gcr.io/coredns:1.7.0');
+  t.equal(releaseFor('v1.24.3').coredns.reference, 'k8s.gcr.io/coredns/coredns:v1.8.6');
+  for (const version of knownReleases()) {
+    const { coredns, images } = releaseFor(version);
+    t.match(coredns, { name: 'coredns', reference: /\/coredns:v?1\.\d\.\d$/ }, version);
+    t.notOk(images.some(({ name }) => name === 'coredns'));
+  }
+});
+
 t.test('only the default version can be built', async (t) => {
   for (const version of knownReleases()) {
     const recipes = releaseFor(version).images.flatMap((image) => image.recipe ?? []);

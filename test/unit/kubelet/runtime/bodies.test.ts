@@ -2,7 +2,7 @@ import t from 'tap';
 import type { V1Container, V1Pod, V1PodSpec } from '../../../../src/kube/pod-objects.js';
 import { type ContainerBodyOptions, makeContainerBody } from '../../../../src/kubelet/runtime/container-body.js';
 import { makeSandboxBody } from '../../../../src/kubelet/runtime/sandbox-body.js';
-import type { RuntimeSandbox } from '../../../../src/kubelet/types.js';
+import type { RuntimeSandbox, StartContainerRequest } from '../../../../src/kubelet/types.js';
 
 const identity = { instance: 'one' };
 const log = { Type: 'json-file', Config: {} };
@@ -64,6 +64,7 @@ const containerBody = (
   spec: Partial<V1PodSpec> = {},
   more: Partial<ContainerBodyOptions> = {},
   targetContainerId?: string,
+  devices: StartContainerRequest['devices'] = [],
 ) =>
   makeContainerBody({
     request: {
@@ -71,6 +72,7 @@ const containerBody = (
       imageId: 'sha256:1',
       environment: new Map([['A', 'b']]),
       binds: [{ hostPath: '/h', containerPath: '/c', readOnly: true, propagation: 'rslave' }],
+      devices,
       targetContainerId,
     },
     ...{ identity, imageUser: { uid: 0, name: '' }, profiles: ['seccomp=unconfined'], logPath: '/l', logConfig: log },
@@ -98,6 +100,21 @@ t.test('a container', (t) => {
   for (const [name, spec, target, want] of pidModes) {
     t.equal(containerBody({}, spec, {}, target).HostConfig.PidMode, want, name);
   }
+  t.end();
+});
+
+t.test('block devices', (t) => {
+  t.notOk('Devices' in containerBody({}).HostConfig);
+  const device = { hostPath: '/dev/sdb', containerPath: '/dev/x' };
+  const body = containerBody({}, {}, {}, undefined, [
+    { ...device, readOnly: false },
+    { ...device, readOnly: true },
+  ]);
+  const want = { PathOnHost: '/dev/sdb', PathInContainer: '/dev/x' };
+  t.strictSame(body.HostConfig.Devices, [
+    { ...want, CgroupPermissions: 'rwm' },
+    { ...want, CgroupPermissions: 'r' },
+  ]);
   t.end();
 });
 

@@ -44,6 +44,7 @@ function setUp(t: Test) {
       ...{ pod, container: { name: 'main', image: 'web:1' }, kind: 'app', sandbox, attempt, imageId },
       environment: new Map(),
       binds: [],
+      devices: [],
     });
   return { clock, engine, runtime, folder, texts, killed, start };
 }

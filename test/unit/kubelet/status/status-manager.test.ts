@@ -142,6 +142,23 @@ t.test('overwritten by others: written again', async (t) => {
   t.equal(manager.isReported('uid-a'), false);
 });
 
+t.test('overwritten by others while a patch of something else is on its way: written again', async (t) => {
+  const { manager, calls, turn } = scene(t);
+  const since = '2025-01-01T00:00:00Z';
+  const ready = { type: 'Ready', status: 'True', lastTransitionTime: since } as const;
+  manager.set(makePod('a', { phase: 'Pending', conditions: [ready] }), { phase: 'Running', conditions: [ready] });
+  t.strictSame(Object.keys(calls[0]?.status ?? {}), ['phase']);
+  // The node controller has found the node's lease to be old.
+  const unready = makePod('a', { phase: 'Running', conditions: [{ ...ready, status: 'False' }] }, '3');
+  calls[0]?.answer(unready);
+  await turn();
+  t.match(calls[1]?.status, { conditions: [{ type: 'Ready', status: 'True' }] });
+  calls[1]?.answer({ ...unready, metadata: { ...unready.metadata, resourceVersion: '4' } });
+  await turn();
+  manager.reconcileNow();
+  t.equal(calls.length, 2, 'what was said and not taken is not said again');
+});
+
 t.test('a field that the server drops is not sent for ever', async (t) => {
   const { manager, calls, turn, clock } = scene(t);
   manager.set(makePod('a'), { phase: 'Running', observedGeneration: 3 });

@@ -233,6 +233,58 @@ t.test('a claim on a hostPath volume, read-only by the pod', async (test) => {
   ]);
 });
 
+t.test('files and devices: a claim fits how it is used', async (test) => {
+  const { rootDir, objects, events, make } = setUp(test);
+  const mounts = { name: 'c', volumeMounts: [{ name: 'v', mountPath: '/v' }] };
+  const devices = { name: 'c', volumeDevices: [{ name: 'v', devicePath: '/dev/x' }] };
+  const cases = [
+    [
+      'Block',
+      { local: { path: '/dev/none' } },
+      mounts,
+      'volume v has volumeMode Block, but is specified in volumeMounts',
+    ],
+    [
+      undefined,
+      { local: { path: '/dev/none' } },
+      devices,
+      'volume v has volumeMode Filesystem, but is specified in volumeDevices',
+    ],
+    [
+      'Block',
+      { hostPath: { path: '/dev/none' } },
+      devices,
+      'volume type "hostPath" of volumeMode "Block" of PersistentVolume "pv" is not supported',
+    ],
+    ['Block', { local: { path: rootDir } }, devices, 'it is not a block device'],
+  ] as const;
+  const volume = { name: 'v', persistentVolumeClaim: { claimName: 'claim' } };
+  objects.set('PersistentVolumeClaim/claim', {
+    metadata: { uid: 'u' },
+    spec: { volumeName: 'pv' },
+    status: { phase: 'Bound' },
+  });
+  for (const [volumeMode, source, user, text] of cases) {
+    objects.set('PersistentVolume/pv', { spec: { claimRef: { uid: 'u' }, volumeMode, ...source } });
+    const pod: V1Pod = { ...podWith([volume]), spec: { containers: [user], volumes: [volume] } };
+    const message = new RegExp(text);
+    await test.rejects(make().ensureMounted(pod, never), { reason: 'FailedMount', message });
+  }
+  test.match(events, [/^Warning FailedMapVolume MapVolume.MapPodDevice failed for volume "v" : .*not a block device/]);
+  const made = make();
+  const folder: V1Volume = { name: 'v', emptyDir: {} };
+  await made.ensureMounted(podWith([folder]), never);
+  const refused = [
+    ['/dev/x', 'cannot find volume "v" to pass into container "c"'],
+    ['dev/x', 'error DevicePath `dev/x` must be an absolute path'],
+  ] as const;
+  for (const [devicePath, message] of refused) {
+    const wrong = { name: 'c', volumeDevices: [{ name: 'v', devicePath }] };
+    const reason = 'CreateContainerConfigError';
+    await test.rejects(made.containerDevices(podWith([folder]), wrong), { reason, message });
+  }
+});
+
 t.test('renders changes of objects and of the pod; keeps what it had when a source goes', async (test) => {
   const { pod: dir, configMaps, events, updated, make } = setUp(test);
   configMaps.set('cm', { data: { a: '1' } });

@@ -50,8 +50,8 @@ const cases: readonly Case[] = [
   {
     name: 'created but never started',
     spec: { containers: [a], restartPolicy: 'Never' },
-    containers: [makeInstance(a, { state: 'created' })],
-    want: ['start a 1'],
+    containers: [makeInstance(a, { state: 'created', attempt: 2 }), exited(a, 1, { attempt: 1 })],
+    want: ['purge a-2', 'start a 2'],
   },
   {
     name: 'the clock was set back after a crash: nobody knows how long ago that was',

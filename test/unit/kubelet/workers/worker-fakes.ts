@@ -281,6 +281,7 @@ export class World {
       volumes: {
         ensureMounted: async () => {},
         containerBinds: async () => [],
+        containerDevices: async () => [],
         tearDown: async (uid) => {
           this.tornDown.push(uid);
           return true;
