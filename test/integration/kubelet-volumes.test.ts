@@ -141,7 +141,7 @@ for (const apart of [false, true]) {
     const pathOf = (mountPath: string) => binds.find((bind) => bind.containerPath === mountPath)?.hostPath ?? 'none';
     const memory = await statfs(pathOf('/memory'));
     test.same([memory.type, memory.blocks * memory.bsize], [tmpfsMagic, 1024 * 1024]);
-    test.equal((await stat(pathOf('/memory'))).mode & 0o7777, 0o777);
+    test.equal((await stat(pathOf('/memory'))).mode & 0o7777, 0o1777);
     test.equal((await statfs(pathOf('/secret'))).type, tmpfsMagic);
     test.equal(await readFile(join(pathOf('/disk'), 'data'), 'utf8'), 'precious');
     test.equal(await readFile(pathOf('/b'), 'utf8'), 'config');

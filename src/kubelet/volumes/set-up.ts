@@ -56,7 +56,7 @@ async function setUpMemory(pod: V1Pod, plan: PlanOf<'emptyDir'>, { mounter }: Se
   const fsType = huge ? 'hugetlbfs' : 'tmpfs';
   if (mountAt(await mounter.mounts(), path)?.fsType === fsType) return;
   const fsGroup = pod.spec?.securityContext?.fsGroup;
-  const options = fsGroup === undefined ? ['mode=0777'] : ['mode=2777', `gid=${fsGroup}`];
+  const options = fsGroup === undefined ? ['mode=1777'] : ['mode=3777', `gid=${fsGroup}`];
   const size = sizeLimit === undefined ? 0 : wholeValue(sizeLimit);
   if (huge) options.push(`pagesize=${pageSizeOf(pod, medium, huge[1])}`);
   else if (size > 0) options.push(`size=${size}`);

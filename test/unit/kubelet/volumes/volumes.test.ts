@@ -106,7 +106,7 @@ t.test('sets up what containers use, and binds it', async (test) => {
   test.equal(await readFile(join(memory, 'password'), 'utf8'), 'hush');
   test.same(mounter.requests.map(({ source, target, options }) => [source, target, options]).sort(), [
     ['tmpfs', join(rootDir, 'memory-volumes'), ['mode=0700']],
-    ['tmpfs', join(dir, 'volumes/kubernetes.io~empty-dir/memory'), ['mode=0777', 'size=67108864']],
+    ['tmpfs', join(dir, 'volumes/kubernetes.io~empty-dir/memory'), ['mode=1777', 'size=67108864']],
   ]);
   const binds = await made.containerBinds(pod, container(volumes), new Map());
   test.same(
