@@ -1,11 +1,12 @@
 import { HyperupError, isHyperupError, messageOf } from '../base/errors.js';
 import { type Operation, startOperation } from '../base/operation.js';
-import type { ClusterOptions, InstallOptions } from '../config/types.js';
+import type { InstallOptions } from '../config/types.js';
 import { journalPath } from '../host/journal.js';
 import { loadX509 } from '../pki/issue-certificate.js';
 import { componentImage } from '../release/image-of.js';
 import { releaseFor } from '../release/release-for.js';
 import { type ClusterRecord, readRecord } from './cluster-record.js';
+import { differingOptions } from './differing-options.js';
 import { type InstallContext, slot } from './install-context.js';
 import { planDns } from './plan-dns.js';
 import { planKubelet } from './plan-kubelet.js';
@@ -121,10 +122,7 @@ async function findHealthy(
 ): Promise<{ status: ClusterStatus; kubeconfigPath: string; kubectl: string | undefined } | undefined> {
   const { stateDir } = options.cluster.paths;
   if (record?.state !== 'installed') return undefined;
-  // A cluster that was made before there was the choice has no DNS, which only `auto` and `none` leave at that.
-  const recorded: Partial<ClusterOptions> = record.cluster;
-  const former = { dns: options.cluster.dns === 'auto' ? 'auto' : 'none', ...recorded };
-  const differing = differences(former, options.cluster);
+  const differing = differingOptions(record.cluster, options.cluster);
   if (differing !== '') {
     throw new HyperupError('Conflict', `install: a cluster with other options is installed: ${differing}`, {
       hint: 'hyperup uninstall takes it away (--keep-data keeps what is in it); then install again.',
@@ -134,15 +132,6 @@ async function findHealthy(
     const status = await readStatus(stateDir, engine, runtime, 1500);
     return status.healthy ? { status, kubeconfigPath: record.kubeconfigPath, kubectl: record.kubectl } : undefined;
   });
-}
-
-function differences(found: object, wanted: object): string {
-  const had = found as Readonly<Record<string, unknown>>;
-  const want = wanted as Readonly<Record<string, unknown>>;
-  return [...new Set([...Object.keys(had), ...Object.keys(want)])]
-    .filter((key) => JSON.stringify(had[key]) !== JSON.stringify(want[key]))
-    .map((key) => `${key} is ${JSON.stringify(had[key])}, want ${JSON.stringify(want[key])}`)
-    .join('; ');
 }
 
 /** Puts the machine back as it was, before the failure is reported. What can't be undone is told, and stays in the journal. */

@@ -39,6 +39,10 @@ export interface RunningSmoke {
 }
 
 const namespace = 'kube-system';
+/** One question about a name of the cluster's is answered from memory; it is asked again soon where it is lost. */
+const insideMs = 400;
+/** The DNS server gives up on its own after 4.5 seconds. */
+const outsideMs = 5000;
 /**
  * What the smoke pod runs, without an API server: a web server that gives the pod's own host name. That is kubectl's
  * static file server, which every hyperkube image has, or else a line of JavaScript in the built-in kubelet's image, which
@@ -186,22 +190,22 @@ async function findNames(
   { runtime, onWarning }: Pick<SmokeOptions, 'runtime' | 'onWarning'>,
   wait: WaitOptions,
 ): Promise<void> {
-  const ask = async (wanted: readonly string[]) => {
+  const ask = async (wanted: readonly string[], timeout: number) => {
     const query = wanted.map((name) => `name=${encodeURIComponent(name)}`).join('&');
-    const url = `http://${host}/smoke/dns?${query}`;
+    const url = `http://${host}/smoke/dns?${query}&timeout=${timeout}`;
     const answer = await probeHealth({ url, timeoutMs: 10_000, signal: runtime.signal });
     return JSON.parse(answer.body) as Readonly<Record<string, Finding>>;
   };
   await waitFor(
     "the cluster's DNS",
     async () => {
-      const reason = insideFault(names, await ask(names.inside));
+      const reason = insideFault(names, await ask(names.inside, insideMs));
       return reason === undefined ? { done: true, value: undefined } : { done: false, reason };
     },
     wait,
   );
   if (names.outside === undefined) return;
-  const warning = outsideFault(names, await ask([names.outside]));
+  const warning = outsideFault(names, await ask([names.outside], outsideMs));
   if (warning !== undefined) onWarning?.(warning);
 }
 
