@@ -71,6 +71,8 @@ export const obtainImagesStep: Step<InstallContext> = {
           signal: AbortSignal.any([runtime.signal, stop.signal]),
         }),
     });
+    // It may fail before it is waited for; its failure shows there.
+    obtaining.catch(() => {});
     const releases = plan.layouts.map((layout) => releaseFor(options.cluster.kubernetesVersion, layout));
     let found: Awaited<ReturnType<typeof obtainRelease<readonly ObtainedImage[]>>>;
     try {

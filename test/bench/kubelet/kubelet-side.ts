@@ -44,7 +44,7 @@ export async function runKubelet(kind: KubeletKind, options: KubeletSideOptions)
     await step(name, async () => {
       say(`  ${kind}: ${name}`);
       const { kubeletPercent, enginePercent, kubeletMegabytes } = await measureIdle(watched, clock);
-      facts.set(`${name}: the engine's own`, { unit: '%', value: enginePercent });
+      if (enginePercent !== undefined) facts.set(`${name}: the engine's own`, { unit: '%', value: enginePercent });
       facts.set(`${name}: resident memory`, { unit: 'MB', value: kubeletMegabytes });
       return kubeletPercent;
     });

@@ -1,5 +1,5 @@
 import type { Clock } from '../../../src/base/clock.js';
-import { findProcesses, readCpuSeconds, readResidentMegabytes } from './process-usage.js';
+import { findEngineProcess, readCpuSeconds, readResidentMegabytes } from './process-usage.js';
 
 /** The process that a kubelet is. */
 export interface Watched {
@@ -29,23 +29,20 @@ const windowMs = 60_000;
 export interface IdleUsage {
   /** Of one core. */
   readonly kubeletPercent: number;
-  /** dockerd's and containerd's, of one core: a kubelet may have others work for it. */
-  readonly enginePercent: number;
+  /** The engine daemon's, of one core: a kubelet may have others work for it. Undefined where it can't be seen. */
+  readonly enginePercent: number | undefined;
   readonly kubeletMegabytes: number;
 }
 
 /** What a kubelet uses while nothing changes: over a minute, after half a minute of rest. */
 export async function measureIdle(kubelet: Watched, clock: Clock): Promise<IdleUsage> {
   await clock.sleep(restMs);
-  const engine = [...(await findProcesses('dockerd')), ...(await findProcesses('containerd'))];
-  const read = async () => {
-    const parts = await Promise.all(engine.map(readCpuSeconds));
-    return {
-      atMs: clock.monotonicMs(),
-      kubelet: await kubelet.cpuSeconds(),
-      engine: parts.reduce((sum, part) => sum + part, 0),
-    };
-  };
+  const engine = await findEngineProcess();
+  const read = async () => ({
+    atMs: clock.monotonicMs(),
+    kubelet: await kubelet.cpuSeconds(),
+    engine: engine === undefined ? undefined : await readCpuSeconds(engine),
+  });
   const before = await read();
   await clock.sleep(windowMs);
   const after = await read();
@@ -53,7 +50,8 @@ export async function measureIdle(kubelet: Watched, clock: Clock): Promise<IdleU
   await kubelet.check();
   return {
     kubeletPercent: percent(before.kubelet, after.kubelet),
-    enginePercent: percent(before.engine, after.engine),
+    enginePercent:
+      before.engine === undefined || after.engine === undefined ? undefined : percent(before.engine, after.engine),
     kubeletMegabytes: await kubelet.residentMegabytes(),
   };
 }

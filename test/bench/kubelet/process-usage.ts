@@ -1,4 +1,4 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /** Ticks of `/proc` in a second (`USER_HZ`): the same on every architecture that hyperup runs on. */
@@ -31,15 +31,8 @@ export async function readResidentMegabytes(pid: number): Promise<number> {
   return residentMegabytesOf(await readFile(join('/proc', String(pid), 'status'), 'utf8'));
 }
 
-/** The processes of that name. */
-export async function findProcesses(comm: string): Promise<readonly number[]> {
-  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
-  const found = await Promise.all(
-    pids.map(async (pid) => {
-      // It may be gone by now.
-      const name = await readFile(join('/proc', pid, 'comm'), 'utf8').catch(() => '');
-      return name.trim() === comm ? Number(pid) : undefined;
-    }),
-  );
-  return found.filter((pid) => pid !== undefined);
+/** The engine's daemon, by the file that it notes its process in; undefined where it keeps none on this machine. */
+export async function findEngineProcess(path = '/var/run/docker.pid'): Promise<number | undefined> {
+  const pid = Number(await readFile(path, 'utf8').catch(() => ''));
+  return Number.isInteger(pid) && pid > 0 ? pid : undefined;
 }
