@@ -26,6 +26,8 @@ export interface ObtainOptions {
   readonly clock: Clock;
   /** Called, and awaited, before a canonical name is put on an image: by tagging, pulling or building. */
   readonly onTag: (change: TagChange) => Promise<void>;
+  /** Registries that an earlier call found dead, with the reason; grows. One a call unless given. */
+  readonly dead?: Map<string, string> | undefined;
   /** Tests bring their own; else one with real connections and a limit of 5 s an answer. */
   readonly probe?: RegistryProbe | undefined;
 }
@@ -64,7 +66,7 @@ export async function obtainImages(given: ObtainOptions): Promise<readonly Obtai
     logger: given.logger,
     clock: given.clock,
     onTag: given.onTag,
-    dead: new Map(),
+    dead: given.dead ?? new Map(),
   };
   const images = plans.map((plan): Progress => ({ plan, reports: [], obtained: undefined }));
   try {

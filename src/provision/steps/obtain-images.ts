@@ -6,7 +6,6 @@ import { createImageBuilder, type ImageBuilder } from '../../imagebuild/image-bu
 import { readRecipes } from '../../imagebuild/recipe.js';
 import { imageArchitecture } from '../../mirror/engine-view.js';
 import { type ObtainOptions, obtainImages } from '../../mirror/obtain.js';
-import type { ObtainedImage } from '../../mirror/outcome.js';
 import { releaseFor } from '../../release/release-for.js';
 import type { ReleaseImage } from '../../release/types.js';
 import { type InstallContext, slot } from '../install-context.js';
@@ -43,6 +42,7 @@ export const obtainImagesStep: Step<InstallContext> = {
     const journal = slot(context, 'journal');
     if (plan.reason !== undefined) io.emit({ type: 'note', level: 'info', message: plan.reason });
     const builder = await makeImageBuilder(engine, info, options.images, runtime);
+    const dead = new Map<string, string>();
     const obtain = (images: readonly ReleaseImage[], over: Partial<ObtainOptions> = {}) =>
       obtainImages({
         engine,
@@ -57,32 +57,18 @@ export const obtainImagesStep: Step<InstallContext> = {
         onTag: async (change) => {
           await journal.record({ kind: 'imageTag', ...change });
         },
+        dead,
         ...over,
       });
-    const stop = new AbortController();
-    const obtaining = obtainDns({
+    const releases = plan.layouts.map((layout) => releaseFor(options.cluster.kubernetesVersion, layout));
+    const found = await obtainRelease({ releases, emit: io.emit, obtain: (release) => obtain(release.images) });
+    // Afterwards, so that a mirror which is found dead costs its time once.
+    const forDns = await obtainDns({
       plan: context.dnsPlan,
       mirrors: options.images.mirrors,
       emit: io.emit,
-      obtain: (mirrors, emit) =>
-        obtain([context.release.coredns], {
-          emit,
-          options: { ...options.images, mirrors },
-          signal: AbortSignal.any([runtime.signal, stop.signal]),
-        }),
+      obtain: (mirrors, emit) => obtain([found.release.coredns], { emit, options: { ...options.images, mirrors } }),
     });
-    // It may fail before it is waited for; its failure shows there.
-    obtaining.catch(() => {});
-    const releases = plan.layouts.map((layout) => releaseFor(options.cluster.kubernetesVersion, layout));
-    let found: Awaited<ReturnType<typeof obtainRelease<readonly ObtainedImage[]>>>;
-    try {
-      found = await obtainRelease({ releases, emit: io.emit, obtain: (release) => obtain(release.images) });
-    } catch (error) {
-      stop.abort();
-      await obtaining.catch(() => {});
-      throw error;
-    }
-    const forDns = await obtaining;
     context.release = found.release;
     if (found.release.layout === 'component') context.kubelet = 'builtin';
     context.dns = forDns.dns;
