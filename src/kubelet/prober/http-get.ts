@@ -1,5 +1,6 @@
 import { request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
+import { connect, type NetConnectOpts } from 'node:net';
 import { HyperupError } from '../../base/errors.js';
 import { joinHostPort, networkErrorText } from './go-errors.js';
 import { outputLimitBytes } from './probe-outcome.js';
@@ -43,10 +44,15 @@ const maxRedirects = 10;
  * encodings. Throws with Go's words: `Timeout`, `Aborted`, `Unhealthy` (v1.20 `pkg/probe/http/http.go`).
  */
 export async function httpGet(request: HttpGetRequest): Promise<HttpGetAnswer> {
-  const { timeoutMs, signal, followOtherHosts } = request;
-  const limit = timeoutMs === undefined ? undefined : AbortSignal.timeout(timeoutMs);
-  const signals = [limit, signal].filter((one) => one !== undefined);
-  const ended = AbortSignal.any(signals);
+  const end = startEnd(request.timeoutMs, request.signal);
+  try {
+    return await follow(request, end);
+  } finally {
+    end.clear();
+  }
+}
+
+async function follow(request: HttpGetRequest, end: End): Promise<HttpGetAnswer> {
   let target: Target = { ...request, path: requestPath(request.path) };
   let { headers } = request;
   for (let count = 0; ; count += 1) {
@@ -56,10 +62,12 @@ export async function httpGet(request: HttpGetRequest): Promise<HttpGetAnswer> {
     }
     let answer: RawAnswer;
     try {
-      answer = await getOnce(target, headers, ended);
+      answer = await getOnce(target, headers, end);
     } catch (error) {
-      if (signal?.aborted) throw new HyperupError('Aborted', `Get "${url}": interrupted`, { cause: signal.reason });
-      if (limit?.aborted) {
+      if (request.signal?.aborted) {
+        throw new HyperupError('Aborted', `Get "${url}": interrupted`, { cause: request.signal.reason });
+      }
+      if (end.isOver()) {
         const why = 'context deadline exceeded (Client.Timeout exceeded while awaiting headers)';
         throw new HyperupError('Timeout', `Get "${url}": ${why}`);
       }
@@ -68,18 +76,49 @@ export async function httpGet(request: HttpGetRequest): Promise<HttpGetAnswer> {
       });
     }
     const next = redirects.has(answer.status) ? redirectTarget(url, answer.location) : undefined;
-    if (!next || (!followOtherHosts && next.host !== target.host)) return answer;
+    if (!next || (!request.followOtherHosts && next.host !== target.host)) return answer;
     // A name given for the first host isn't that of another.
     if (/^[a-z][a-z0-9+.-]*:|^\/\//i.test(answer.location ?? '')) headers = without(headers, 'host');
     target = next;
   }
 }
 
-function getOnce(target: Target, headers: HttpGetRequest['headers'], signal: AbortSignal): Promise<RawAnswer> {
+const connectPlain = (options: object) => connect(options as NetConnectOpts);
+
+/** The time limit and the caller's signal in one. */
+interface End {
+  isOver(): boolean;
+  /** What is to be done when it comes; only the newest is. */
+  onOver: (() => void) | undefined;
+  clear(): void;
+}
+
+/** A timer and a listener: signals made and combined for each of many probes a second are a third of a probe's cost. */
+function startEnd(timeoutMs: number | undefined, signal: AbortSignal | undefined): End {
+  let over = signal?.aborted === true;
+  const fire = () => {
+    over = true;
+    end.onOver?.();
+  };
+  const timer = timeoutMs === undefined ? undefined : setTimeout(fire, timeoutMs);
+  signal?.addEventListener('abort', fire, { once: true });
+  const end: End = {
+    isOver: () => over,
+    onOver: undefined,
+    clear() {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', fire);
+      end.onOver = undefined;
+    },
+  };
+  return end;
+}
+
+function getOnce(target: Target, headers: HttpGetRequest['headers'], end: End): Promise<RawAnswer> {
   const { scheme, host, port, path } = target;
   return new Promise((resolve, reject) => {
-    if (signal.aborted) {
-      reject(signal.reason as Error);
+    if (end.isOver()) {
+      reject(new Error('it is over'));
       return;
     }
     const send = scheme === 'https' ? requestHttps : requestHttp;
@@ -87,15 +126,15 @@ function getOnce(target: Target, headers: HttpGetRequest['headers'], signal: Abo
       host,
       port,
       path,
-      agent: false,
-      signal,
+      // Probes ask whether it answers, not who it is; containers have certificates of their own.
+      // An agent of its own for each request, as `agent: false` means, costs as much as the request's making.
+      ...(scheme === 'https' ? { agent: false, rejectUnauthorized: false } : { createConnection: connectPlain }),
       headers: Object.fromEntries(
         Object.entries(headers).map(([name, value]) => [name, typeof value === 'string' ? value : [...value]]),
       ),
       maxHeaderSize: 1024 * 1024,
-      // Probes ask whether it answers, not who it is; containers have certificates of their own.
-      ...(scheme === 'https' ? { rejectUnauthorized: false } : {}),
     });
+    end.onOver = () => request.destroy(new Error('it is over'));
     request.on('error', reject);
     request.on('response', (response) => {
       const chunks: Buffer[] = [];
