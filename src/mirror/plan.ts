@@ -1,7 +1,7 @@
 import type { ImageOptions } from '../config/types.js';
 import type { BuildRecipe, ReleaseImage, ReleaseSpec } from '../release/types.js';
 import { mirrorCandidates, parseMirrors } from './mirror-spec.js';
-import { formatReference, type ImageReference, parseReference, taggedOnly } from './reference.js';
+import { formatReference, type ImageReference, parseReference, taggedOnly } from '../registry/reference.js';
 
 /** One place that an image may come from. */
 export type ImageSource =

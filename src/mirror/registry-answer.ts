@@ -1,5 +1,5 @@
 import { type ProbeFailure, probeFailure } from './probe-failure.js';
-import type { ImageReference } from './reference.js';
+import type { ImageReference } from '../registry/reference.js';
 import type { RegistryAnswer } from './registry-fetch.js';
 
 /** What is wrong with a registry that answered `/v2/` like this; undefined: nothing. */

@@ -4,7 +4,7 @@ import { errnoOf, HyperupError, throwIfAborted } from '../base/errors.js';
 import { certificateIssuer } from './certificate-issuer.js';
 import { manifestAccept, manifestSize } from './manifest.js';
 import { networkFailure, type ProbeFailure, probeFailure, probeTimeout } from './probe-failure.js';
-import { type ImageReference, parseReference } from './reference.js';
+import { type ImageReference, parseReference } from '../registry/reference.js';
 import { manifestFailure, notARegistry } from './registry-answer.js';
 import { HostError, type RegistryAnswer, registryGet } from './registry-fetch.js';
 import { anonymousToken } from './registry-token.js';

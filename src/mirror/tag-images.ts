@@ -3,7 +3,7 @@ import type { ReleaseImage } from '../release/types.js';
 import { canonicalTag } from './list-images.js';
 import { mirrorCandidates, parseMirrors } from './mirror-spec.js';
 import type { TagChange } from './obtain-run.js';
-import { baseName, formatReference, type ImageReference, parseReference } from './reference.js';
+import { baseName, formatReference, type ImageReference, parseReference } from '../registry/reference.js';
 import { imageFault } from './verify-image.js';
 
 /** What `images tag` did for one image. */

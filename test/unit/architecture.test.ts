@@ -5,7 +5,7 @@ import t from 'tap';
 /** Rooms from the lowest rank to the highest; a room imports lower ranks and itself. */
 const ranks: readonly (readonly string[])[] = [
   ['base'],
-  ['config', 'release', 'docker', 'kube', 'pki', 'host'],
+  ['config', 'release', 'docker', 'kube', 'pki', 'host', 'registry'],
   ['mirror', 'controlplane', 'nodeagent', 'kubelet', 'dns', 'engine', 'preflight', 'imagebuild'],
   ['provision'],
   ['cli', '(entry)'],

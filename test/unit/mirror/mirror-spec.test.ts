@@ -2,7 +2,7 @@ import t from 'tap';
 import { isHyperupError } from '../../../src/base/errors.js';
 import { mirrorCandidates, parseMirrors } from '../../../src/mirror/mirror-spec.js';
 import { mirrorPresets } from '../../../src/mirror/presets.js';
-import { formatReference, parseReference } from '../../../src/mirror/reference.js';
+import { formatReference, parseReference } from '../../../src/registry/reference.js';
 
 function candidatesOf(mirror: string, image: string): readonly string[] {
   return parseMirrors([mirror, 'none']).entries.flatMap((entry) =>

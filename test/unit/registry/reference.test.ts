@@ -7,7 +7,7 @@ import {
   parseReference,
   sameRepository,
   taggedOnly,
-} from '../../../src/mirror/reference.js';
+} from '../../../src/registry/reference.js';
 
 const hex = 'dbcc1c35ac38df41fd2f5e4130b32ffdb93ebae8b3dbe638c23575912276fc9c';
 const sha = `sha256:${hex}`;
