@@ -9,20 +9,26 @@ import type { DialPod } from './server-types.js';
 const dialMs = 5_000;
 const maxErrorText = 4096;
 
-/** Runs in another process, in the pod's network: says `+` once it is connected, then copies both ways. */
+/**
+ * Runs in another process, in the pod's network: says `+` once it is connected, then copies both ways. Its output is a
+ * socket of its own making: the process's own is never ended, and the end of the pod's side has to be told.
+ */
 const script = `
 const own = globalThis['process'];
+const { Socket, connect } = require('net');
+const out = new Socket({ fd: 1, readable: false, writable: true });
+out.on('error', () => own.kill(own.pid, 'SIGKILL'));
 const hosts = ['127.0.0.1', '::1'];
 const dial = (failure) => {
   const host = hosts.shift();
   if (host === undefined) { own.stderr.write(failure.message); own.exitCode = 1; return; }
-  const socket = require('net').connect({ host, port: Number(own.argv[1]), allowHalfOpen: true });
+  const socket = connect({ host, port: Number(own.argv[1]), allowHalfOpen: true });
   let connected = false;
   socket.on('connect', () => {
     connected = true;
-    own.stdout.write('+');
+    out.write('+');
     own.stdin.pipe(socket);
-    socket.pipe(own.stdout);
+    socket.pipe(out);
   });
   socket.on('error', (error) => { if (connected) own.kill(own.pid, 'SIGKILL'); else dial(error); });
 };
