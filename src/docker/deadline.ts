@@ -42,7 +42,8 @@ export async function withDeadline<T>(
   try {
     return await Promise.race([work(stop.signal), cut]);
   } finally {
-    timer.abort();
+    // Without a reason each call would make an error with a stack.
+    timer.abort('settled');
     signal?.removeEventListener('abort', onAbort);
   }
 }

@@ -22,7 +22,8 @@ export function makeDemultiplexer(tty: boolean): Demultiplexer {
   if (tty) {
     return { push: (data) => (data.byteLength === 0 ? [] : [{ stream: 'stdout', data }]), partial: false };
   }
-  let header = Buffer.alloc(0);
+  const header = Buffer.alloc(headerBytes);
+  let filled = 0;
   let left = 0;
   let stream: OutputChunk['stream'] = 'stdout';
   return {
@@ -31,13 +32,14 @@ export function makeDemultiplexer(tty: boolean): Demultiplexer {
       let at = 0;
       while (at < chunk.byteLength) {
         if (left === 0) {
-          const taken = chunk.subarray(at, at + headerBytes - header.byteLength);
-          header = Buffer.concat([header, taken]);
+          const taken = chunk.subarray(at, at + headerBytes - filled);
+          header.set(taken, filled);
           at += taken.byteLength;
-          if (header.byteLength < headerBytes) break;
+          filled += taken.byteLength;
+          if (filled < headerBytes) break;
+          filled = 0;
           stream = streamOf(header);
           left = header.readUInt32BE(4);
-          header = Buffer.alloc(0);
         } else {
           const data = chunk.subarray(at, at + left);
           at += data.byteLength;
@@ -48,7 +50,7 @@ export function makeDemultiplexer(tty: boolean): Demultiplexer {
       return out;
     },
     get partial() {
-      return left > 0 || header.byteLength > 0;
+      return left > 0 || filled > 0;
     },
   };
 }

@@ -7,6 +7,8 @@ import type { ProcessStreams } from './runtime-types.js';
 
 /** How much of one stream waits for its reader before the source is paused. */
 const bufferBytes = 64 * 1024;
+/** How much of a process's input waits for the engine to take it. */
+const inputBytes = 64 * 1024;
 
 export interface ProcessSourceOptions {
   /** Of the engine's answer; unframed with a terminal, and all of it is stdout then. */
@@ -109,12 +111,22 @@ function taken(output: Readable): Promise<void> {
  * output: a process may close its input and go on. It is destroyed with the socket.
  */
 function makeInput(socket: Socket): Duplex {
+  const write = (chunks: readonly Buffer[], done: () => void) => {
+    if (socket.destroyed || !socket.writable) return done();
+    socket.cork();
+    for (const chunk of chunks) socket.write(chunk);
+    socket.uncork();
+    // Not the write's own callback: it comes a turn later also where the engine has taken everything already.
+    if (!socket.writableNeedDrain || socket.writableLength === 0) done();
+    else awaitDrain(socket, done);
+  };
   const input = new Duplex({
+    writableHighWaterMark: inputBytes,
     read: () => {},
-    write: (chunk: Buffer, _encoding, done) => {
-      // Not the write's own callback: it comes when the engine has taken everything, and one chunk a round trip is slow.
-      if (socket.destroyed || !socket.writable || socket.write(chunk)) done();
-      else awaitDrain(socket, done);
+    write: (chunk: Buffer, _encoding, done) => write([chunk], done),
+    writev: (chunks, done) => {
+      const buffers = chunks.map(({ chunk }) => chunk as Buffer);
+      write(buffers, done);
     },
     final: (done) => {
       socket.end();

@@ -142,7 +142,7 @@ t.test('a pod from its sandbox to its removal', async (t) => {
     t.match(status.containers, [
       { id, name: 'main', state: 'running', attempt: 0, image, exitCode: 0, hash: /^[0-9a-f]{16}$/, pid: Number },
     ]);
-    t.strictSame(await runtime.listPods().then((pods) => pods.map(({ digest: _digest, ...rest }) => rest)), [
+    t.strictSame(await runtime.listPods().then((pods) => pods.map(({ digest: _digest, status: _status, ...rest }) => rest)), [
       { uid, name: 'web', namespace: 'default', running: true, terminationGraceSeconds: 5 },
     ]);
   });

@@ -11,6 +11,8 @@ export interface FollowEventsOptions {
   readonly random: () => number;
   readonly signal: AbortSignal;
   readonly onEvent: (event: ContainerEvent) => void;
+  /** The stream broke off: events from now until the next one are lost. */
+  readonly onBreak: () => void;
 }
 
 /** Follows the engine's events until the signal fires, connecting anew with growing waits. Never rejects. */
@@ -27,6 +29,7 @@ export async function followEvents(options: FollowEventsOptions): Promise<void> 
     } catch (error) {
       if (!signal.aborted) logger.debug("The engine's events broke off", { err: messageOf(error) });
     }
+    if (!signal.aborted) options.onBreak();
     if (!signal.aborted) await clock.sleep(backoff.nextMs(), signal).catch(() => {});
   }
 }

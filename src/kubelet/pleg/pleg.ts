@@ -6,9 +6,16 @@ import type { ContainerEvent } from '../../docker/runtime-types.js';
 import type { ContainerId, Pleg, PodUid, RuntimePodStatus, RuntimePodSummary } from '../types.js';
 import { followEvents } from './follow-events.js';
 
+/** A pod in a list of all. */
+export interface ListedPod extends RuntimePodSummary {
+  readonly digest: string;
+  /** Made of this list: as old as it is. */
+  status(): Promise<RuntimePodStatus & { readonly digest: string }>;
+}
+
 /** What the PLEG asks of the runtime. A digest is the same as long as none of the pod's containers changes its state. */
 export interface PlegRuntime {
-  listPods(): Promise<readonly (RuntimePodSummary & { readonly digest: string })[]>;
+  listPods(): Promise<readonly ListedPod[]>;
   podStatus(uid: PodUid): Promise<RuntimePodStatus & { readonly digest: string }>;
   touch(id: ContainerId): void;
 }
@@ -41,14 +48,23 @@ interface PodEntry {
   running: Promise<RuntimePodStatus> | undefined;
   /** Begins when the running one ends; who asks meanwhile shares it. */
   queued: Promise<RuntimePodStatus> | undefined;
-  /** An event is waiting to be acted on. */
-  stirred: boolean;
+  /** When a waiting event is acted on; monotonic. */
+  dueMs: number | undefined;
+  /** Counts refreshes that have begun. */
+  begun: number;
+  /** Those that had when the newest event came. */
+  begunAtEvent: number;
 }
 
 const defaultRelistMs = 1000;
+/** A list of all, every second, is a tenth of what a quiet node with many pods costs. */
+const quietFactor = 2;
+const quietAfterMs = 15_000;
 const unhealthyMs = 180_000;
 /** Events of one start or end come in bunches. */
 const coalesceMs = 10;
+/** Whoever starts or removes a container mostly asks by itself then, and answers for this event too. */
+const ownDoingMs = 200;
 /** After which a refresh is given up, so that the next can try. */
 const refreshLimitMs = 120_000;
 
@@ -64,6 +80,8 @@ export function createPleg(options: PlegOptions): RunningPleg {
   let summaries: readonly RuntimePodSummary[] = [];
   let relistedAtMs = clock.monotonicMs();
   let engineAway = false;
+  /** Of the newest event, news or lost stream. */
+  let stirredAtMs = clock.monotonicMs();
   let loops: readonly Promise<void>[] = [];
 
   const entryOf = (uid: PodUid): PodEntry => {
@@ -74,7 +92,9 @@ export function createPleg(options: PlegOptions): RunningPleg {
       digest: '',
       running: undefined,
       queued: undefined,
-      stirred: false,
+      dueMs: undefined,
+      begun: 0,
+      begunAtEvent: 0,
     };
     entries.set(uid, entry);
     return entry;
@@ -85,11 +105,13 @@ export function createPleg(options: PlegOptions): RunningPleg {
     const before = entry.status;
     entry.status = status;
     if (isDeepStrictEqual(before, status) || (before === undefined && isEmpty(status))) return status;
+    stirredAtMs = clock.monotonicMs();
     if (!signal.aborted) onChange(uid, status);
     return status;
   };
-  const run = (uid: PodUid, entry: PodEntry): Promise<RuntimePodStatus> => {
-    const work = withLimit(runtime.podStatus(uid), clock, `ask the engine for pod ${uid}`)
+  const run = (uid: PodUid, entry: PodEntry, ask = () => runtime.podStatus(uid)): Promise<RuntimePodStatus> => {
+    entry.begun += 1;
+    const work = withLimit(ask(), clock, `ask the engine for pod ${uid}`)
       .then((found) => take(uid, entry, found))
       .finally(() => {
         if (entry.running === work) entry.running = undefined;
@@ -109,8 +131,8 @@ export function createPleg(options: PlegOptions): RunningPleg {
       });
     return entry.queued;
   };
-  const refreshQuietly = (uid: PodUid): void => {
-    refresh(uid).catch((error: unknown) => {
+  const quietly = (uid: PodUid, work: Promise<unknown>): void => {
+    work.catch((error: unknown) => {
       if (!signal.aborted && !engineAway) {
         logger.debug('Could not refresh the status of a pod', { podUID: uid, err: messageOf(error) });
       }
@@ -119,33 +141,55 @@ export function createPleg(options: PlegOptions): RunningPleg {
   const onEvent = (event: ContainerEvent): void => {
     const uid = event.labels['io.kubernetes.pod.uid'];
     if (!uid || !telling.has(event.action)) return;
+    stirredAtMs = clock.monotonicMs();
+    const isStart = event.action === 'start';
+    // Who makes a sandbox looks at it, and without a container it is no news to anybody else.
+    if (isStart && event.labels['io.kubernetes.docker.type'] === 'podsandbox') return;
     // A start is seen by the container's state; an end and a new start may hide each other.
-    if (event.action !== 'start') runtime.touch(event.id);
+    if (!isStart) runtime.touch(event.id);
     const entry = entryOf(uid);
-    if (entry.stirred) return;
-    entry.stirred = true;
-    clock.sleep(coalesceMs, signal).then(
+    const isOwnDoing = isStart || event.action === 'destroy';
+    const waitMs = isOwnDoing ? ownDoingMs : coalesceMs;
+    const dueMs = clock.monotonicMs() + waitMs;
+    entry.begunAtEvent = entry.begun;
+    if (entry.dueMs !== undefined && entry.dueMs <= dueMs) return;
+    entry.dueMs = dueMs;
+    clock.sleep(waitMs, signal).then(
       () => {
-        entry.stirred = false;
-        refreshQuietly(uid);
+        // One that can't wait has overtaken it.
+        if (entry.dueMs !== dueMs) return;
+        entry.dueMs = undefined;
+        if (!isOwnDoing || entry.begun === entry.begunAtEvent) quietly(uid, refresh(uid));
       },
       () => {},
     );
   };
   const relist = async (): Promise<void> => {
+    const begunBefore = new Map([...entries].map(([uid, { begun }]) => [uid, begun]));
+    /** What was asked since this list began may know more than it. */
+    const isNewest = (uid: PodUid, entry: PodEntry) =>
+      entry.running === undefined && entry.begun === (begunBefore.get(uid) ?? 0);
     const pods = await runtime.listPods();
-    summaries = pods;
+    // Whole lists are not kept.
+    summaries = pods.map(({ digest: _digest, status: _status, ...summary }) => summary);
     relistedAtMs = clock.monotonicMs();
     const listed = new Set<PodUid>();
-    for (const pod of pods) {
-      listed.add(pod.uid);
-      const entry = entryOf(pod.uid);
-      if (entry.digest !== pod.digest && !entry.queued) refreshQuietly(pod.uid);
+    for (const { uid, digest, status } of pods) {
+      listed.add(uid);
+      const entry = entryOf(uid);
+      if (entry.digest === digest || entry.queued !== undefined) continue;
+      quietly(uid, isNewest(uid, entry) ? run(uid, entry, status) : refresh(uid));
     }
     for (const [uid, entry] of entries) {
-      if (listed.has(uid) || entry.running || entry.stirred) continue;
-      if (entry.status === undefined || isEmpty(entry.status)) entries.delete(uid);
-      else refreshQuietly(uid);
+      if (listed.has(uid) || entry.running || entry.dueMs !== undefined) continue;
+      const { status } = entry;
+      if (status === undefined || isEmpty(status)) entries.delete(uid);
+      else if (!isNewest(uid, entry)) quietly(uid, refresh(uid));
+      else
+        quietly(
+          uid,
+          run(uid, entry, async () => ({ ...status, sandboxes: [], containers: [], digest: '' })),
+        );
     }
   };
   const relistOnce = async (): Promise<void> => {
@@ -162,7 +206,9 @@ export function createPleg(options: PlegOptions): RunningPleg {
   };
   const relistForever = async (): Promise<void> => {
     while (!signal.aborted) {
-      await clock.sleep(options.relistMs ?? defaultRelistMs, signal).catch(() => {});
+      const isQuiet = !engineAway && clock.monotonicMs() - stirredAtMs >= quietAfterMs;
+      const waitMs = (options.relistMs ?? defaultRelistMs) * (isQuiet ? quietFactor : 1);
+      await clock.sleep(waitMs, signal).catch(() => {});
       if (!signal.aborted) await relistOnce();
     }
   };
@@ -173,7 +219,10 @@ export function createPleg(options: PlegOptions): RunningPleg {
     async start() {
       if (loops.length > 0) return;
       relistedAtMs = clock.monotonicMs();
-      const events = followEvents({ ...options, signal, onEvent });
+      const onBreak = () => {
+        stirredAtMs = clock.monotonicMs();
+      };
+      const events = followEvents({ ...options, signal, onEvent, onBreak });
       const first = relistOnce();
       loops = [events, first.then(relistForever)];
       await first;
@@ -202,6 +251,7 @@ async function withLimit<T>(work: Promise<T>, clock: Clock, action: string): Pro
   try {
     return await Promise.race([work, late]);
   } finally {
-    end.abort();
+    // Without a reason each would make an error with a stack.
+    end.abort('answered');
   }
 }

@@ -56,26 +56,27 @@ async function follow(request: HttpGetRequest, end: End): Promise<HttpGetAnswer>
   let target: Target = { ...request, path: requestPath(request.path) };
   let { headers } = request;
   for (let count = 0; ; count += 1) {
-    const url = urlOf(target);
+    // Of a probe that succeeds nobody needs it.
+    const url = () => urlOf(target);
     if (count >= maxRedirects) {
-      throw new HyperupError('Unhealthy', `Get "${url}": stopped after ${maxRedirects} redirects`);
+      throw new HyperupError('Unhealthy', `Get "${url()}": stopped after ${maxRedirects} redirects`);
     }
     let answer: RawAnswer;
     try {
       answer = await getOnce(target, headers, end);
     } catch (error) {
       if (request.signal?.aborted) {
-        throw new HyperupError('Aborted', `Get "${url}": interrupted`, { cause: request.signal.reason });
+        throw new HyperupError('Aborted', `Get "${url()}": interrupted`, { cause: request.signal.reason });
       }
       if (end.isOver()) {
         const why = 'context deadline exceeded (Client.Timeout exceeded while awaiting headers)';
-        throw new HyperupError('Timeout', `Get "${url}": ${why}`);
+        throw new HyperupError('Timeout', `Get "${url()}": ${why}`);
       }
-      throw new HyperupError('Unhealthy', `Get "${url}": ${networkErrorText(error, target.host, target.port)}`, {
+      throw new HyperupError('Unhealthy', `Get "${url()}": ${networkErrorText(error, target.host, target.port)}`, {
         cause: error,
       });
     }
-    const next = redirects.has(answer.status) ? redirectTarget(url, answer.location) : undefined;
+    const next = redirects.has(answer.status) ? redirectTarget(url(), answer.location) : undefined;
     if (!next || (!request.followOtherHosts && next.host !== target.host)) return answer;
     // A name given for the first host isn't that of another.
     if (/^[a-z][a-z0-9+.-]*:|^\/\//i.test(answer.location ?? '')) headers = without(headers, 'host');

@@ -8,7 +8,7 @@ import type { ProbeOutcome } from './probe-outcome.js';
 /** Attempts at a probe that could not be made (v1.20 `prober.go` `maxProbeRetries`). */
 const attempts = 3;
 /** The first of the probes between a container's first two regular ones; the next come after twice the time each. */
-const firstExtraMs = 500;
+const firstExtraMs = 250;
 /** On top of an initial delay: neither clocks nor the engine's times are exact, and too early is an error. */
 const marginMs = 5;
 /** No timer is longer. */
@@ -45,9 +45,9 @@ const titles = { startup: 'Startup', readiness: 'Readiness', liveness: 'Liveness
  * Probes one container by one of its probes, for as long as it isn't stopped; the container's instances come and go.
  * The first probe comes as soon as the instance runs and its initial delay is over, the others each period after it.
  *
- * Until the first success of a readiness or startup probe there are some more in the first period (0.5, 1.5, 3.5 s … after
+ * Until the first success of a readiness or startup probe there are some more in the first period (0.25, 0.75, 1.75 s … after
  * the first): an instance that was asked a moment too early would be unready for a whole period otherwise. Their failures
- * count for nothing and aren't told.
+ * count for nothing and aren't told, nor is the first one's of an instance that has just started.
  *
  * Facts: v1.20 `pkg/kubelet/prober/worker.go`.
  */
@@ -56,9 +56,11 @@ export function startWorker(options: WorkerOptions): Worker {
   const periodMs = Math.max(1, probe.periodSeconds ?? 10) * 1000;
   let stopped = false;
   let woken = false;
-  /** Ends what it waits for: the sleep, or the probe when it is stopped. */
-  let sleeping: AbortController | undefined;
-  let probing: AbortController | undefined;
+  /** Ends its sleep; the same one for as long as nothing has woken it. */
+  let alarm = new AbortController();
+  let asleep = false;
+  /** Ends the probe when it is stopped. */
+  let interrupt = () => {};
 
   let id: ContainerId | undefined;
   let onHold = false;
@@ -107,10 +109,16 @@ export function startWorker(options: WorkerOptions): Worker {
     const now = clock.monotonicMs();
     const dueMs = firstAtMs === undefined ? firstDueMs : nextAtMs;
     if (now < dueMs) return dueMs - now;
+    const counts = !(firstAtMs === undefined ? isTooEarly(instance) : nextIsExtra);
     firstAtMs ??= now;
-    await probeOnce(instance.id, !nextIsExtra);
+    await probeOnce(instance.id, counts);
     plan(firstAtMs, now);
     return Math.max(0, nextAtMs - clock.monotonicMs());
+  }
+
+  /** Hardly anything answers the moment it was started; whoever gives a delay means it. */
+  function isTooEarly({ startedAtMs }: RuntimeContainer): boolean {
+    return kind !== 'liveness' && !probe.initialDelaySeconds && clock.now() - startedAtMs < periodMs;
   }
 
   /** Regular probes keep to whole periods after the first; those that a slow one has missed are left out. */
@@ -127,22 +135,15 @@ export function startWorker(options: WorkerOptions): Worker {
   }
 
   async function probeOnce(target: ContainerId, regular: boolean): Promise<void> {
-    probing = new AbortController();
-    const { signal } = probing;
-    // A probe that doesn't heed its signal must not hold up the end.
-    const aborted = new Promise<never>((_, reject) => {
-      signal.addEventListener('abort', () => reject(new Error('interrupted')), { once: true });
-    });
     let outcome: ProbeOutcome | undefined;
     let failure: unknown;
     for (let attempt = 0; attempt < attempts && !outcome && !stopped; attempt += 1) {
       try {
-        outcome = await Promise.race([options.runProbe(target, signal), aborted]);
+        outcome = await ask(target);
       } catch (error) {
         failure = error;
       }
     }
-    probing = undefined;
     // What was found of an instance that has ended meanwhile says nothing.
     const now = options.instance();
     if (stopped || now?.id !== target || now.state !== 'running') return;
@@ -155,6 +156,18 @@ export function startWorker(options: WorkerOptions): Worker {
     if (result === 'failure') options.tell('Unhealthy', `${titles[kind]} probe failed: ${output}`);
     if (result === 'warning') options.tell('ProbeWarning', `${titles[kind]} probe warning: ${output}`);
     count(target, result === 'failure' ? 'failure' : 'success');
+  }
+
+  /** A probe that doesn't heed its signal must not hold up the end. */
+  function ask(target: ContainerId): Promise<ProbeOutcome> {
+    const cut = new AbortController();
+    return new Promise((resolve, reject) => {
+      interrupt = () => {
+        cut.abort();
+        reject(new Error('interrupted'));
+      };
+      options.runProbe(target, cut.signal).then(resolve, reject);
+    });
   }
 
   function count(target: ContainerId, result: 'success' | 'failure'): void {
@@ -172,9 +185,9 @@ export function startWorker(options: WorkerOptions): Worker {
 
   async function wait(ms: number): Promise<void> {
     if (!woken && !stopped) {
-      sleeping = new AbortController();
-      await clock.sleep(Math.min(ms, maxSleepMs), sleeping.signal).catch(() => {});
-      sleeping = undefined;
+      asleep = true;
+      await clock.sleep(Math.min(ms, maxSleepMs), alarm.signal).catch(() => {});
+      asleep = false;
     }
     woken = false;
   }
@@ -190,16 +203,22 @@ export function startWorker(options: WorkerOptions): Worker {
     }
   }
 
+  function rouse(): void {
+    if (!asleep) return;
+    alarm.abort('woken');
+    alarm = new AbortController();
+  }
+
   const done = loop();
   return {
     wake() {
       woken = true;
-      sleeping?.abort();
+      rouse();
     },
     async stop() {
       stopped = true;
-      sleeping?.abort();
-      probing?.abort();
+      rouse();
+      interrupt();
       await done;
     },
   };

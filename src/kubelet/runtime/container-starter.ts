@@ -76,6 +76,7 @@ export function createContainerStarter(parts: RuntimeParts): PodRuntime['startCo
       attempt,
     };
     const id = await create(request, owner, await imageUserOf(request));
+    inspections.made(id);
     try {
       await engine.startContainer(id);
     } catch (error) {

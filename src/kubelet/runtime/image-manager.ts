@@ -59,9 +59,20 @@ export function createImageManager(options: ImageManagerOptions): Images {
     );
     return found.filter((secret): secret is V1Secret => secret !== undefined);
   };
+  /** Many pods of one image start together. */
+  const looking = new Map<string, Promise<string | undefined>>();
+  const idOf = (reference: string): Promise<string | undefined> => {
+    const running = looking.get(reference);
+    if (running !== undefined) return running;
+    const look = engine.inspectImage(reference).then((image) => image?.id);
+    looking.set(reference, look);
+    const done = () => void looking.delete(reference);
+    look.then(done, done);
+    return look;
+  };
   const inspect = async (say: Say, asked: string, reference: string): Promise<string | undefined> => {
     try {
-      return (await engine.inspectImage(reference))?.id;
+      return await idOf(reference);
     } catch (error) {
       const message = `Failed to inspect image "${asked}": ${messageOf(error)}`;
       throw say.failure('ImageInspectError', 'InspectFailed', message, error);

@@ -20,6 +20,11 @@ export interface Inspected {
 export interface Inspections {
   /** Undefined where it is gone, or isn't a pod's. Rejects as the engine does. */
   of(listing: Pick<ContainerListing, 'id' | 'state'>): Promise<Inspected | undefined>;
+  /**
+   * Its maker is about to start it and will ask for it by `fresh` then: it counts as not there for as long as the list shows
+   * it unstarted.
+   */
+  made(id: ContainerId): void;
   /** Asks the engine whatever is known. */
   fresh(id: ContainerId): Promise<Inspected | undefined>;
   /** What is known already. */
@@ -44,6 +49,7 @@ const maxImages = 200;
 export function createInspections(engine: RuntimeEngine, clock: Clock): Inspections {
   const entries = new Map<ContainerId, Entry>();
   const touched = new Set<ContainerId>();
+  const unstarted = new Set<ContainerId>();
   const pending = new Map<ContainerId, Promise<Inspected | undefined>>();
   const images = new Map<string, { readonly image: EngineImage; readonly atMs: number }>();
   let order = 0;
@@ -86,6 +92,7 @@ export function createInspections(engine: RuntimeEngine, clock: Clock): Inspecti
   };
   const fresh = (id: ContainerId): Promise<Inspected | undefined> => {
     touched.delete(id);
+    unstarted.delete(id);
     const work = inspect(id)
       .catch((error: unknown) => {
         touched.add(id);
@@ -99,6 +106,7 @@ export function createInspections(engine: RuntimeEngine, clock: Clock): Inspecti
   };
   return {
     async of({ id, state }) {
+      if (state === 'created' && unstarted.has(id)) return undefined;
       const running = pending.get(id);
       if (running && !touched.has(id)) return running;
       const known = entries.get(id)?.inspected;
@@ -106,6 +114,7 @@ export function createInspections(engine: RuntimeEngine, clock: Clock): Inspecti
       if (known && !touched.has(id) && (state === known.inspection.status || state === 'created')) return known;
       return fresh(id);
     },
+    made: (id) => void unstarted.add(id),
     fresh,
     known: (id) => entries.get(id)?.inspected,
     touch: (id) => {
@@ -114,6 +123,7 @@ export function createInspections(engine: RuntimeEngine, clock: Clock): Inspecti
     forget: (id) => {
       entries.delete(id);
       touched.delete(id);
+      unstarted.delete(id);
     },
     keepOnly(ids) {
       for (const id of [...entries.keys(), ...touched]) {

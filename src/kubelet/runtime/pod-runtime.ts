@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import type { ContainerListing } from '../../docker/runtime-types.js';
 import type { ContainerId, PodRuntime, PodUid, RuntimePodStatus, RuntimePodSummary } from '../types.js';
 import { createPodCgroups } from './cgroups.js';
 import { createContainerStarter } from './container-starter.js';
@@ -14,12 +15,17 @@ import type { PodRuntimeOptions } from './runtime-parts.js';
 import { createSandboxRunner } from './sandbox-runner.js';
 
 /** What the engine has of a pod, and a text that is the same as long as no container of its changes its state. */
-export type DigestedPodSummary = RuntimePodSummary & { readonly digest: string };
 export type DigestedPodStatus = RuntimePodStatus & { readonly digest: string };
+
+export interface ListedPod extends RuntimePodSummary {
+  readonly digest: string;
+  /** Of this list, not asked for anew; containers are inspected where the list shows that to be necessary. */
+  status(): Promise<DigestedPodStatus>;
+}
 
 /** The runtime as the PLEG wants it; others see a `PodRuntime`. */
 export interface EnginePodRuntime extends PodRuntime {
-  listPods(): Promise<readonly DigestedPodSummary[]>;
+  listPods(): Promise<readonly ListedPod[]>;
   podStatus(uid: PodUid): Promise<DigestedPodStatus>;
   /** An event told that something happened to this container: it is inspected anew. */
   touch(id: ContainerId): void;
@@ -56,21 +62,24 @@ export function createPodRuntime(options: PodRuntimeOptions): EnginePodRuntime {
     clock,
     killProcess: options.killProcess ?? ((pid) => void process.kill(pid, 'SIGKILL')),
   });
+  const statusOf = async (uid: PodUid, listed: readonly ContainerListing[]): Promise<DigestedPodStatus> => {
+    const inspected = await Promise.all(listed.map((listing) => inspections.of(listing)));
+    return makePodStatus(
+      uid,
+      listed,
+      inspected.filter((one): one is Inspected => one !== undefined),
+    );
+  };
   return {
     async listPods() {
       const all = await listings.all();
       inspections.keepOnly(new Set(all.map((listing) => listing.id)));
-      return summarize(all);
+      return summarize(all).map(({ listings: listed, ...pod }) => ({
+        ...pod,
+        status: () => statusOf(pod.uid, listed),
+      }));
     },
-    async podStatus(uid) {
-      const listed = await listings.ofPod(uid);
-      const inspected = await Promise.all(listed.map((listing) => inspections.of(listing)));
-      return makePodStatus(
-        uid,
-        listed,
-        inspected.filter((one): one is Inspected => one !== undefined),
-      );
-    },
+    podStatus: async (uid) => statusOf(uid, await listings.ofPod(uid)),
     runPodSandbox: createSandboxRunner(parts),
     startContainer: createContainerStarter(parts),
     async stopPodSandbox(id) {

@@ -5,10 +5,14 @@ import { type LabeledContainer, parseLabels } from './labels.js';
 import { digestOf, groupByPod } from './listings.js';
 import { byNewest, isRunning } from './status.js';
 
-/** Pods by labels alone, each with its digest. */
-export function summarize(
-  listings: readonly ContainerListing[],
-): readonly (RuntimePodSummary & { readonly digest: string })[] {
+/** A pod of a list: what its labels alone tell, its part of the list and that part's digest. */
+export interface PodOfList extends RuntimePodSummary {
+  readonly digest: string;
+  readonly listings: readonly ContainerListing[];
+}
+
+/** A list by pods. */
+export function summarize(listings: readonly ContainerListing[]): readonly PodOfList[] {
   return [...groupByPod(listings)].flatMap(([uid, group]) => {
     const all = group.map((listing) => parseLabels(listing.labels)).filter((labels) => labels !== undefined);
     const [first] = all;
@@ -21,6 +25,7 @@ export function summarize(
         running: group.some((listing) => isRunning(listing.state)),
         terminationGraceSeconds: all.find(hasGrace)?.terminationGraceSeconds,
         digest: digestOf(group),
+        listings: group,
       },
     ];
   });

@@ -39,6 +39,7 @@ export function createSandboxRunner(parts: RuntimeParts): PodRuntime['runPodSand
     }
   };
   const start = async (pod: V1Pod, id: string, resolvConf: Promise<string>): Promise<RuntimeSandbox> => {
+    inspections.made(id);
     await engine.startContainer(id);
     const [inspected] = await Promise.all([inspections.fresh(id), cgroups.apply(pod)]);
     if (!inspected?.sandbox) throw new PodFailure('CreatePodSandboxError', 'it was removed as soon as it had started');

@@ -69,10 +69,10 @@ export async function connect(streams: RemoteStreams, command: ProcessStreams): 
   if (closed.aborted) gone();
   command.stdin?.on('error', () => {});
   try {
-    if (streams.stdin !== undefined) void pump(streams.stdin, command.stdin, true);
+    if (streams.stdin !== undefined) void pump(streams.stdin, command.stdin, { end: true, gather: true });
     const output = Promise.all([
-      pump(command.stdout, streams.stdout, false),
-      pump(command.stderr, streams.stderr, false),
+      pump(command.stdout, streams.stdout, { end: false }),
+      pump(command.stderr, streams.stderr, { end: false }),
     ]);
     const ended = command.ended.catch((error: unknown) => {
       if (!closed.aborted) throw error;

@@ -38,8 +38,8 @@ function makeForward(options: EndpointOptions, pod: V1Pod): Forward {
       const cut = () => connection.destroy();
       data.on('close', cut);
       if (data.destroyed) cut();
-      void pump(data, connection, true);
-      await pump(connection, data, true);
+      void pump(data, connection, { end: true, gather: true });
+      await pump(connection, data, { end: true });
       connection.end();
     } catch (failure) {
       const uid = pod.metadata?.uid ?? '';

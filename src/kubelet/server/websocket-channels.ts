@@ -7,6 +7,10 @@ import type { RequestContext } from './request-context.js';
 /** A client's message is held whole until it is complete. */
 const maxMessageBytes = 4 * 1024 * 1024;
 const maxChunkBytes = 32 * 1024;
+/** Unread input of a channel beyond which no more is read from the socket. */
+const inputBytes = 64 * 1024;
+/** Unsent output beyond which writers wait. */
+const unsentBytes = 128 * 1024;
 /** How long the client may take to answer our close. */
 const closeMs = 2_000;
 /** The channel of v5 whose message names one that is closed. */
@@ -18,7 +22,7 @@ export interface WebSocketChannels {
   readonly protocol: string;
   /** What the client sends there; ends when the client closes it (v5) or goes. Messages for unread channels are dropped. */
   readable(channel: number): Readable;
-  /** Each write is a message, sent before the next is taken; an end sends nothing. */
+  /** Each write is a message; it ends once all of them are sent, and its end sends nothing. */
   writable(channel: number): Writable;
   send(channel: number, data: Uint8Array): Promise<void>;
   readonly closed: AbortSignal;
@@ -144,23 +148,27 @@ function multiplex(
     closed: closed.signal,
     send,
     readable(channel) {
-      const input = new PassThrough();
+      const input = new PassThrough({ highWaterMark: inputBytes });
       input.on('error', () => {});
       inputs.set(channel, input);
       if (closed.signal.aborted) input.end();
       return input;
     },
-    writable: (channel) =>
-      new Writable({
+    writable(channel) {
+      let sent = Promise.resolve();
+      return new Writable({
+        highWaterMark: unsentBytes,
         decodeStrings: true,
         write(chunk: Buffer, _encoding, done) {
-          (async () => {
-            for (let at = 0; at < chunk.length; at += maxChunkBytes) {
-              await send(channel, chunk.subarray(at, at + maxChunkBytes));
-            }
-          })().then(() => done(), done);
+          for (let at = 0; at < chunk.length; at += maxChunkBytes) {
+            sent = send(channel, chunk.subarray(at, at + maxChunkBytes));
+          }
+          if (ws.bufferedAmount <= unsentBytes) done();
+          else void sent.then(() => done());
         },
-      }).on('error', () => {}),
+        final: (done) => void sent.then(() => done()),
+      }).on('error', () => {});
+    },
     async finish() {
       ws.resume();
       ws.close(1000);

@@ -132,7 +132,7 @@ export function createVolumes(options: VolumesOptions): ManagedVolumes {
 
   async function mountMissing(live: LivePod, missing: readonly LiveVolume[], signal: AbortSignal): Promise<void> {
     const over = new AbortController();
-    const end = () => over.abort();
+    const end = () => over.abort('over');
     signal.addEventListener('abort', end, { once: true });
     clock.sleep(timeoutMs, over.signal).then(end, () => {});
     let fault: unknown;
@@ -210,7 +210,7 @@ export function createVolumes(options: VolumesOptions): ManagedVolumes {
     try {
       return await Promise.race([promise, timer]);
     } finally {
-      over.abort();
+      over.abort('over');
     }
   }
 

@@ -23,7 +23,7 @@ export async function sleepOrWake(
   signal: AbortSignal,
 ): Promise<void> {
   const over = new AbortController();
-  const stop = () => over.abort();
+  const stop = () => over.abort('woken');
   wakers.add(stop);
   signal.addEventListener('abort', stop, { once: true });
   try {

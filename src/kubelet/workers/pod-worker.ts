@@ -206,7 +206,7 @@ export function createPodWorker(worker: PodWorkerOptions): PodWorker {
       again = true;
       return;
     }
-    timer?.abort();
+    timer?.abort('not needed');
     timer = undefined;
     again = false;
     const sync = new AbortController();
@@ -224,7 +224,7 @@ export function createPodWorker(worker: PodWorkerOptions): PodWorker {
       delayMs = signal.aborted ? 0 : retryMs();
     }
     record.starting = false;
-    running?.over.abort();
+    running?.over.abort('over');
     running = undefined;
     if (again || delayMs === 0) kick();
     else if (delayMs !== undefined) wait(delayMs);

@@ -34,7 +34,7 @@ export function createStartSlots({ clock, slots, holdMs }: StartSlotsOptions): S
       try {
         return await work();
       } finally {
-        ended.abort();
+        ended.abort('ended');
       }
     },
   };

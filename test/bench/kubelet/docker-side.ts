@@ -70,7 +70,8 @@ async function runPod(engine: RuntimeEngine, pod: V1Pod, pauseImage: string, cgr
         devices: [],
       },
       imageUser: { uid: 0, name: '' },
-      profiles: [],
+      // What a container gets that asks for none (v1.20); the engine's own profile costs it some milliseconds each.
+      profiles: ['seccomp=unconfined'],
       logPath: '',
       nodeMemoryBytes: 0,
       podPidsLimit: 0,

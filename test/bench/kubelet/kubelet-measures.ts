@@ -12,12 +12,11 @@ export const readingNames = [
   'exec',
   'cp',
   'pods-deleted',
+  // The Go kubelet with the request rates that hyperup gives it; all others are with its own.
+  'tuned-pods-ready',
+  'tuned-pods-deleted',
 ] as const;
 export type ReadingName = (typeof readingNames)[number];
-
-/** What BENCH_ONLY chooses from. */
-export const measureNames = [...readingNames, 'pods-ready-vs-docker'] as const;
-export type MeasureName = (typeof measureNames)[number];
 
 /** What a run came to: in the measures' own units, and facts beside them by a title. */
 export interface Readings {
@@ -37,32 +36,49 @@ interface Definition {
   readonly goal: number;
   readonly atLeast?: boolean;
   readonly kind?: 'value';
+  /** Whose reading it is where that isn't the one of its name. */
+  readonly ours?: ReadingName;
+  readonly theirs?: ReadingName | 'docker';
 }
 
-const definitions: Readonly<Record<MeasureName, Definition>> = {
+/**
+ * The goals are those against the Go kubelet as everybody has it. Its request rates are what holds it up with many pods,
+ * and with them lifted the engine's own work is more than half of its time: there the goal is not to be slower.
+ */
+const definitions = {
   'pods-ready': { unit: 's', goal: 0.45 },
-  'pods-ready-vs-docker': { unit: 's', goal: 1.6 },
+  'pods-ready-vs-tuned': { unit: 's', goal: 1, ours: 'pods-ready', theirs: 'tuned-pods-ready' },
+  'pods-ready-vs-docker': { unit: 's', goal: 1.6, ours: 'pods-ready', theirs: 'docker' },
   'one-pod-ready': { unit: 'ms', goal: 0.8 },
   'pods-deleted': { unit: 's', goal: 0.8 },
+  'pods-deleted-vs-tuned': { unit: 's', goal: 1, ours: 'pods-deleted', theirs: 'tuned-pods-deleted' },
   'idle-cpu-5': { unit: '%', goal: 1 },
   'idle-cpu-50': { unit: '%', goal: 1 },
   'memory-50': { unit: 'MB', goal: 1 },
   exec: { unit: 'ms', goal: 1 },
   cp: { unit: 'MB/s', goal: 0.8, atLeast: true },
   'node-ready': { unit: 's', goal: 2, kind: 'value' },
-};
+} as const satisfies Readonly<Record<string, Definition>>;
+export type MeasureName = keyof typeof definitions;
+
+/** What BENCH_ONLY chooses from. */
+export const measureNames = Object.keys(definitions) as readonly MeasureName[];
+
+function definitionOf(name: MeasureName): Required<Pick<Definition, 'ours' | 'theirs'>> & Definition {
+  const definition: Definition = definitions[name];
+  // A measure that names no reading bears a reading's name.
+  return { ours: name as ReadingName, theirs: name as ReadingName, ...definition };
+}
 
 /** The measures that were asked for, in the order of `definitions`. Throws where a round lacks one. Pure. */
 export function measuresOf(rounds: readonly Round[], wanted: ReadonlySet<MeasureName>): readonly Measure[] {
-  return (Object.keys(definitions) as MeasureName[])
+  return measureNames
     .filter((name) => wanted.has(name))
     .map((name) => {
-      const { kind, ...definition } = definitions[name];
-      const docker = name === 'pods-ready-vs-docker';
-      const reading = docker ? 'pods-ready' : name;
-      const ours = rounds.map((round) => present(round.ours.values[reading], name));
-      const theirs = rounds.map(({ theirs, dockerSeconds }) =>
-        present(docker ? dockerSeconds : theirs.values[reading], name),
+      const { kind, ours: ourReading, theirs: theirReading, ...definition } = definitionOf(name);
+      const ours = rounds.map((round) => present(round.ours.values[ourReading], name));
+      const theirs = rounds.map((round) =>
+        present(theirReading === 'docker' ? round.dockerSeconds : round.theirs.values[theirReading], name),
       );
       if (kind === 'value') return { ...definition, name, kind, values: ours, theirs };
       return { ...definition, name, kind: 'ratio', ours, theirs };
@@ -86,9 +102,8 @@ export function factsOf(rounds: readonly Round[]): readonly FactRow[] {
   );
 }
 
-/** The readings that it takes: a comparison with the engine alone takes ours only. */
+/** The readings that it takes. */
 export function wantedReadings(wanted: ReadonlySet<MeasureName>, side: 'ours' | 'theirs'): ReadonlySet<ReadingName> {
-  const names = new Set(readingNames.filter((name) => wanted.has(name)));
-  if (side === 'ours' && wanted.has('pods-ready-vs-docker')) names.add('pods-ready');
-  return names;
+  const names = [...wanted].map((name) => definitionOf(name)[side]);
+  return new Set(names.filter((name) => name !== 'docker'));
 }

@@ -7,6 +7,7 @@ import { readClientOptions } from '../../../src/kube/kubeconfig-client.js';
 import { installCluster, removeCluster } from '../../e2e/support/cluster.js';
 import { makeKubectl } from '../../e2e/support/kubectl.js';
 import type { MeasureUnit } from '../measures.js';
+import { readGoRates } from './go-rates.js';
 import type { ReadingName, Readings } from './kubelet-measures.js';
 import { timeNodeReady } from './node-ready.js';
 import { measureOnePod, measurePods, prepareNamespace } from './pod-measures.js';
@@ -29,7 +30,10 @@ export interface KubeletSideOptions {
   readonly checkFree: () => Promise<void>;
 }
 
-/** Installs a cluster with that kubelet, measures what is wanted, and uninstalls it, whatever happened. */
+/**
+ * Installs a cluster with that kubelet, measures what is wanted, and uninstalls it, whatever happened. The Go kubelet is
+ * measured with request rates of its own; last, for the tuned readings, with those that hyperup gives it.
+ */
 export async function runKubelet(kind: KubeletKind, options: KubeletSideOptions): Promise<Readings> {
   const { engine, cluster, clock, wanted, say, throwIfInterrupted } = options;
   const values: Partial<Record<ReadingName, number>> = {};
@@ -55,10 +59,17 @@ export async function runKubelet(kind: KubeletKind, options: KubeletSideOptions)
     if (wanted.has('node-ready')) values['node-ready'] = nodeReadySeconds;
     const client = createKubeClient(await readClientOptions(kubeconfig));
     try {
-      const watched = await watchedProcess(engine, cluster);
-      await idle('idle-cpu-5', watched);
       await prepareNamespace(client, clock);
       const pods = { client, clock, pauseImage: options.pauseImage };
+      const rates = kind === 'hyperkube' ? await readGoRates({ ...pods, engine, cluster }) : undefined;
+      const tuned = wanted.has('tuned-pods-ready') || wanted.has('tuned-pods-deleted');
+      const own = [...wanted].some((name) => name !== 'node-ready' && !name.startsWith('tuned-'));
+      if (rates && own) {
+        say(`  ${kind}: with request rates of its own`);
+        await rates.ofItsOwn();
+      }
+      const watched = await watchedProcess(engine, cluster);
+      await idle('idle-cpu-5', watched);
       await step('one-pod-ready', () => measureOnePod(pods));
       const many = ['pods-ready', 'idle-cpu-50', 'memory-50', 'pods-deleted'] as const;
       if (many.some((name) => wanted.has(name))) {
@@ -77,6 +88,14 @@ export async function runKubelet(kind: KubeletKind, options: KubeletSideOptions)
       await step('exec', () => measureExec(streams));
       await step('cp', () => measureCopy(streams));
       await watched.check();
+      if (rates && tuned) {
+        say(`  ${kind}: 50 pods with the request rates that hyperup gives it`);
+        throwIfInterrupted();
+        if (own) await rates.asInstalled();
+        const { readySeconds, deletedSeconds } = await measurePods(pods, async () => {});
+        if (wanted.has('tuned-pods-ready')) values['tuned-pods-ready'] = readySeconds;
+        if (wanted.has('tuned-pods-deleted')) values['tuned-pods-deleted'] = deletedSeconds;
+      }
     } finally {
       await client.close();
     }

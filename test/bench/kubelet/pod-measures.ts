@@ -5,7 +5,7 @@ import { resourcePath, resources } from '../../../src/kube/resource-ref.js';
 import { median } from '../measures.js';
 import { benchNamespace, isReady, manyPods, pausePod } from './bench-pods.js';
 import { inParallel } from './in-parallel.js';
-import { watchPods } from './pod-watch.js';
+import { type PodWatch, watchPods } from './pod-watch.js';
 
 export interface PodMeasureOptions {
   readonly client: KubeClient;
@@ -32,26 +32,42 @@ export async function prepareNamespace(client: KubeClient, clock: Clock): Promis
   );
 }
 
+/** Milliseconds from a pod's creation until it is seen to be Ready; it is gone again then. */
+export async function measureReadyOnce(options: PodMeasureOptions, name: string): Promise<number> {
+  const watch = await watchPods(options.client, benchNamespace, options.clock);
+  try {
+    return await timeOne(options, watch, name);
+  } finally {
+    await watch.close();
+  }
+}
+
 /** Milliseconds from a pod's creation until it is seen to be Ready: the median of ten, after one that isn't counted. */
-export async function measureOnePod({ client, clock, pauseImage }: PodMeasureOptions): Promise<number> {
-  const watch = await watchPods(client, benchNamespace, clock);
+export async function measureOnePod(options: PodMeasureOptions): Promise<number> {
+  const watch = await watchPods(options.client, benchNamespace, options.clock);
   const elapsed: number[] = [];
   try {
-    for (let trial = 0; trial <= trials; trial += 1) {
-      const name = `one-${trial}`;
-      const startedMs = clock.monotonicMs();
-      const ready = watch.until(`pod ${name}`, (pods) => isReady(pods.get(name)));
-      // Looked at in a moment.
-      ready.catch(() => {});
-      await client.create(resources.pods, pausePod(name, pauseImage));
-      elapsed.push((await ready) - startedMs);
-      await client.delete(resources.pods, { name, namespace: benchNamespace });
-      await watch.until(`the end of pod ${name}`, (pods) => !pods.has(name));
-    }
+    for (let trial = 0; trial <= trials; trial += 1) elapsed.push(await timeOne(options, watch, `one-${trial}`));
   } finally {
     await watch.close();
   }
   return median(elapsed.slice(1));
+}
+
+async function timeOne(
+  { client, clock, pauseImage }: PodMeasureOptions,
+  watch: PodWatch,
+  name: string,
+): Promise<number> {
+  const startedMs = clock.monotonicMs();
+  const ready = watch.until(`pod ${name}`, (pods) => isReady(pods.get(name)));
+  // Looked at in a moment.
+  ready.catch(() => {});
+  await client.create(resources.pods, pausePod(name, pauseImage));
+  const elapsedMs = (await ready) - startedMs;
+  await client.delete(resources.pods, { name, namespace: benchNamespace });
+  await watch.until(`the end of pod ${name}`, (pods) => !pods.has(name));
+  return elapsedMs;
 }
 
 /**

@@ -17,7 +17,7 @@ export const finFlag = 1;
 export const rstStatus = { protocolError: 1, invalidStream: 2, refusedStream: 3, cancel: 5, internalError: 6 } as const;
 
 /** More than that is not sent in one DATA frame. */
-export const maxDataBytes = 32 * 1024;
+export const maxDataBytes = 64 * 1024;
 
 /** A control frame's eight bytes and its payload. */
 export function encodeControl(type: number, flags: number, payload: Uint8Array): Buffer {
@@ -35,6 +35,29 @@ export function encodeDataHead(streamId: number, length: number, fin: boolean): 
   head.writeUInt32BE(streamId & 0x7fffffff, 0);
   head.writeUInt32BE((((fin ? finFlag : 0) << 24) | length) >>> 0, 4);
   return head;
+}
+
+/** DATA frames of all the chunks, in pieces that are to be written one after another; the chunks are not copied. */
+export function encodeData(streamId: number, chunks: readonly Buffer[], fin: boolean): readonly Buffer[] {
+  const out: Buffer[] = [];
+  let frame: Buffer[] = [];
+  let frameBytes = 0;
+  const finish = (last: boolean) => {
+    if (frameBytes > 0 || last) out.push(encodeDataHead(streamId, frameBytes, last), ...frame);
+    frame = [];
+    frameBytes = 0;
+  };
+  for (const chunk of chunks) {
+    for (let at = 0; at < chunk.length; ) {
+      const part = chunk.subarray(at, at + maxDataBytes - frameBytes);
+      at += part.length;
+      frame.push(part);
+      frameBytes += part.length;
+      if (frameBytes === maxDataBytes) finish(false);
+    }
+  }
+  finish(fin);
+  return out;
 }
 
 export function encodeRstStream(streamId: number, status: number): Buffer {

@@ -4,17 +4,17 @@ import { HyperupError, messageOf } from '../../../base/errors.js';
 import type { Logger } from '../../../base/logger.js';
 import { type FrameEvent, makeFrameParser } from './frame-parser.js';
 import {
-  encodeDataHead,
+  encodeData,
   encodeGoAway,
   encodePing,
   encodeRstStream,
   encodeSynReply,
   finFlag,
   frameType,
-  maxDataBytes,
   rstStatus,
 } from './frames.js';
 import { makeEmptyBlockWriter, makeHeaderReader, type StreamHeaders } from './header-block.js';
+import { readInTurn } from './read-in-turn.js';
 import { SpdyStream } from './stream.js';
 
 /** Unread input of one stream, and of a whole connection, beyond which no more is read from the socket. */
@@ -22,6 +22,10 @@ const streamInputBytes = 256 * 1024;
 const connectionInputBytes = 1024 * 1024;
 /** Unsent output beyond which no more is read: else a peer that only asks would make it grow. */
 const outputBytes = 1024 * 1024;
+/** Unsent output beyond which streams wait. */
+const unsentBytes = 128 * 1024;
+/** Output beyond which no more is gathered for one write. */
+const gatheredBytes = 64 * 1024;
 /** How long a peer may take to close after GOAWAY, and again after our end. */
 const lingerMs = 2_000;
 
@@ -65,6 +69,7 @@ export function createSpdySession(options: SpdySessionOptions): SpdySession {
   let finishing: Promise<void> | undefined;
   const wakeOutput: (() => void)[] = [];
   let wakeInput: (() => void) | undefined;
+  let gathering = false;
 
   function close(): void {
     if (closed.signal.aborted) return;
@@ -87,19 +92,41 @@ export function createSpdySession(options: SpdySessionOptions): SpdySession {
     });
   }
 
+  /** What is written within one turn of the event loop leaves together, in one TLS record where it fits. */
+  function gather(): void {
+    if (gathering) return;
+    gathering = true;
+    socket.cork();
+    setImmediate(flush);
+  }
+
+  function flush(): void {
+    if (!gathering) return;
+    gathering = false;
+    socket.uncork();
+  }
+
   const outlet = {
-    async sendData(streamId: number, chunk: Buffer, fin: boolean): Promise<void> {
-      let at = 0;
-      do {
-        if (closed.signal.aborted || socket.writableEnded) return;
-        const part = chunk.subarray(at, at + maxDataBytes);
-        at += part.length;
-        socket.cork();
-        socket.write(encodeDataHead(streamId, part.length, fin && at >= chunk.length));
-        if (part.length > 0) socket.write(part);
-        socket.uncork();
-        await drained();
-      } while (at < chunk.length);
+    sendData(streamId: number, chunks: readonly Buffer[], fin: boolean, done: () => void): void {
+      if (closed.signal.aborted || socket.writableEnded) {
+        done();
+        return;
+      }
+      let waiting = true;
+      const proceed = () => {
+        if (!waiting) return;
+        waiting = false;
+        done();
+      };
+      const parts = encodeData(streamId, chunks, fin);
+      gather();
+      for (const [index, part] of parts.entries()) {
+        if (index < parts.length - 1) socket.write(part);
+        else socket.write(part, proceed);
+      }
+      if (socket.writableLength > gatheredBytes) flush();
+      // At its end a stream waits for everything: what is not sent is lost with the connection.
+      if (parts.length === 0 || (!fin && socket.writableLength <= unsentBytes)) proceed();
     },
     sendReset: (streamId: number) => send(encodeRstStream(streamId, rstStatus.cancel)),
     caughtUp(stream: SpdyStream) {
@@ -151,20 +178,21 @@ export function createSpdySession(options: SpdySessionOptions): SpdySession {
     options.onStream(stream);
   }
 
-  async function handle(event: FrameEvent): Promise<void> {
+  /** What comes after a frame with headers waits until they are inflated. */
+  function handle(event: FrameEvent): Promise<unknown> | undefined {
     if (event.kind === 'data') {
       const stream = streams.get(event.streamId);
       stream?.receive(event.chunk, event.fin);
       if (stream !== undefined && stream.queuedBytes > 0) behind.add(stream);
-      return;
+      return undefined;
     }
     const { type, payload, flags } = event;
     if (type === frameType.synStream) {
-      await open(flags, payload);
+      return open(flags, payload);
     } else if (type === frameType.headers || type === frameType.synReply) {
       // Nothing needs them, but the next block can't be read without them.
       if (payload.length < 4) throw fault('a cut header frame');
-      await headerReader.read(payload.subarray(4));
+      return headerReader.read(payload.subarray(4));
     } else if (type === frameType.rstStream) {
       if (payload.length < 8) throw fault('a cut RST_STREAM');
       streams.get(payload.readUInt32BE(0) & 0x7fffffff)?.abandon();
@@ -173,18 +201,28 @@ export function createSpdySession(options: SpdySessionOptions): SpdySession {
       const id = payload.readUInt32BE(0);
       if (id % 2 === 1) send(encodePing(id));
     }
+    return undefined;
+  }
+
+  /** Takes what the chunk completes, at once as far as nothing has to be waited for. */
+  function take(chunk: Buffer): Promise<void> | undefined {
+    return takeEvents(parser.push(chunk));
+  }
+
+  function takeEvents(events: Iterator<FrameEvent, void>): Promise<void> | undefined {
+    while (!closed.signal.aborted) {
+      const { done, value } = events.next();
+      if (done) break;
+      const time = handle(value);
+      if (time !== undefined) return time.then(() => takeEvents(events));
+    }
+    return behind.size > 0 || socket.writableLength > outputBytes ? roomForMore() : undefined;
   }
 
   async function read(): Promise<void> {
     try {
-      for (const event of parser.push(options.head)) await handle(event);
-      for await (const chunk of socket.iterator({ destroyOnReturn: false })) {
-        for (const event of parser.push(chunk as Buffer)) {
-          await handle(event);
-          if (closed.signal.aborted) return;
-        }
-        await roomForMore();
-      }
+      await take(options.head);
+      await readInTurn(socket, take);
     } catch (error) {
       if (!closed.signal.aborted) logger.debug('a SPDY connection ended early', { err: messageOf(error) });
       send(encodeGoAway(lastStreamId, 1));

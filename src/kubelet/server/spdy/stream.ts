@@ -1,15 +1,19 @@
 import { Duplex } from 'node:stream';
 import type { StreamHeaders } from './header-block.js';
 
-/** What a stream gives its reader at once, and takes from its writer. */
+/** What a stream gives its reader ahead. */
 const readAheadBytes = 32 * 1024;
+/** What it takes from its writer ahead: as much as a socket gives at once. */
+const writeAheadBytes = 64 * 1024;
 /** What a chunk in the queue costs beside its bytes. */
 const chunkCostBytes = 128;
+/** Chunks of that size on an average are not copied into one. */
+const copiedBytes = 4 * 1024;
 
 /** What a stream asks of its session. */
 export interface StreamOutlet {
-  /** Resolves once there is room for more, or the connection has gone. */
-  sendData(streamId: number, chunk: Buffer, fin: boolean): Promise<void>;
+  /** Calls back once there is room for more, which may be at once, or the connection has gone. */
+  sendData(streamId: number, chunks: readonly Buffer[], fin: boolean, done: () => void): void;
   sendReset(streamId: number): void;
   /** Its reader has taken what was queued. */
   caughtUp(stream: SpdyStream): void;
@@ -33,7 +37,12 @@ export class SpdyStream extends Duplex {
   #reset = false;
 
   constructor(id: number, headers: StreamHeaders, outlet: StreamOutlet) {
-    super({ allowHalfOpen: true, readableHighWaterMark: readAheadBytes, writableHighWaterMark: readAheadBytes });
+    super({
+      allowHalfOpen: true,
+      decodeStrings: true,
+      readableHighWaterMark: readAheadBytes,
+      writableHighWaterMark: writeAheadBytes,
+    });
     this.id = id;
     this.headers = headers;
     this.#outlet = outlet;
@@ -50,24 +59,22 @@ export class SpdyStream extends Duplex {
   receive(chunk: Buffer, fin: boolean): void {
     if (this.#peerEnded || this.destroyed) return;
     this.#peerEnded = fin;
-    if (chunk.length > 0) {
+    if (chunk.length > 0 && this.#wanted) {
+      this.#wanted = this.push(chunk);
+    } else if (chunk.length > 0) {
       this.#queue.push(chunk);
       this.#queuedBytes += chunk.length + chunkCostBytes;
     }
-    if (this.#wanted) this.#hand();
+    if (fin && this.#queue.length === 0) this.push(null);
   }
 
-  /** Gives the reader all that is queued, as one chunk. */
+  /** Gives the reader all that is queued: small pieces as one, large ones without a copy. */
   #hand(): void {
-    this.#wanted = false;
-    const queue = this.#queue;
-    const [first] = queue;
-    if (first !== undefined) {
-      this.#queue = [];
-      this.#queuedBytes = 0;
-      this.push(queue.length === 1 ? first : Buffer.concat(queue));
-      this.#outlet.caughtUp(this);
-    }
+    const chunks = joinSmall(this.#queue);
+    this.#queue = [];
+    this.#queuedBytes = 0;
+    for (const chunk of chunks) this.#wanted = this.push(chunk);
+    this.#outlet.caughtUp(this);
     if (this.#peerEnded) this.push(null);
   }
 
@@ -79,18 +86,20 @@ export class SpdyStream extends Duplex {
 
   override _read(): void {
     this.#wanted = true;
-    if (this.#queue.length > 0 || this.#peerEnded) this.#hand();
+    if (this.#queue.length > 0) this.#hand();
   }
 
-  override _write(chunk: Buffer | string, encoding: BufferEncoding, done: (error?: Error | null) => void): void {
-    const bytes = typeof chunk === 'string' ? Buffer.from(chunk, encoding) : chunk;
-    if (bytes.length === 0) done();
-    else this.#outlet.sendData(this.id, bytes, false).then(() => done(), done);
+  override _write(chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
+    this.#outlet.sendData(this.id, [chunk], false, done);
   }
 
-  override _final(done: (error?: Error | null) => void): void {
+  override _writev(chunks: readonly { readonly chunk: Buffer }[], done: () => void): void {
+    this.#outlet.sendData(this.id, joinSmall(chunks.map(({ chunk }) => chunk)), false, done);
+  }
+
+  override _final(done: () => void): void {
     this.#ended = true;
-    this.#outlet.sendData(this.id, Buffer.alloc(0), true).then(() => done(), done);
+    this.#outlet.sendData(this.id, [], true, done);
   }
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
@@ -98,4 +107,9 @@ export class SpdyStream extends Duplex {
     this.#outlet.gone(this);
     done(error);
   }
+}
+
+function joinSmall(chunks: readonly Buffer[]): readonly Buffer[] {
+  const bytes = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
+  return bytes > chunks.length * copiedBytes ? chunks : [Buffer.concat(chunks, bytes)];
 }

@@ -23,9 +23,20 @@ function setUp(t: Test) {
   const hung = new Set<string>();
   const faults: { list?: Error | undefined } = {};
   const digestOf = (uid: string) => (world.get(uid) ?? []).map(({ id, state }) => `${id}${state}`).join(' ');
+  const statusOf = (uid: string) => {
+    const containers = [...(world.get(uid) ?? [])];
+    return { uid, name: uid, namespace: 'ns', sandboxes: [], containers, digest: digestOf(uid) };
+  };
+  const answer = async <T>(question: string, uid: string, status: T): Promise<T> => {
+    asked.push(question);
+    if (hung.has(uid)) await new Promise(() => {});
+    return status;
+  };
   let push: (event: ContainerEvent) => void = () => {};
   let connections = 0;
   let breakStream: () => void = () => {};
+  let held: Promise<void> | undefined;
+  let listed = 0;
   async function* events(signal: AbortSignal): AsyncGenerator<ContainerEvent> {
     connections += 1;
     const queue: ContainerEvent[] = [];
@@ -51,18 +62,20 @@ function setUp(t: Test) {
   const pleg = createPleg({
     runtime: {
       async listPods() {
+        listed += 1;
         if (faults.list) throw faults.list;
-        return [...world.keys()].map((uid) => ({
+        const pods = [...world.keys()].map((uid) => ({
           ...{ uid, name: uid, namespace: 'ns', terminationGraceSeconds: undefined, running: true },
-          digest: digestOf(uid),
+          ...statusOf(uid),
+          status: (
+            (status) => () =>
+              answer(`${uid} of the list`, uid, status)
+          )(statusOf(uid)),
         }));
+        await held;
+        return pods;
       },
-      async podStatus(uid) {
-        asked.push(uid);
-        if (hung.has(uid)) await new Promise(() => {});
-        const status = { uid, name: uid, namespace: 'ns', sandboxes: [], containers: [...(world.get(uid) ?? [])] };
-        return { ...status, digest: digestOf(uid) };
-      },
+      podStatus: (uid) => answer(uid, uid, statusOf(uid)),
       touch: (id) => void touched.push(id),
     },
     ...{ events, clock, logger, random: () => 0 },
@@ -75,10 +88,17 @@ function setUp(t: Test) {
   };
   return {
     ...{ clock, world, asked, touched, changes, warnings, hung, faults, pleg, settle },
-    push: (id: string, action: string, uid = 'u') =>
-      push({ id, action, labels: { 'io.kubernetes.pod.uid': uid }, timeMs: 0 }),
+    push: (id: string, action: string, labels: Readonly<Record<string, string>> = {}) =>
+      push({ id, action, labels: { 'io.kubernetes.pod.uid': 'u', ...labels }, timeMs: 0 }),
     breakStream: () => breakStream(),
+    /** Lists are made, and not given before the returned function is called. */
+    holdList: () => {
+      let release = () => {};
+      held = new Promise((resolve) => (release = resolve));
+      return () => release();
+    },
     connections: () => connections,
+    lists: () => listed,
     relist: async () => {
       await clock.advanceAndRun(1000);
       await settle();
@@ -98,7 +118,7 @@ t.test('a relist asks only for pods that changed', async (t) => {
   t.strictSame(asked, [], 'nothing changed');
   world.set('u', [container('a', 'exited')]);
   await relist();
-  t.strictSame(asked.splice(0), ['u']);
+  t.strictSame(asked.splice(0), ['u of the list'], 'by the list that showed it');
   t.strictSame(changes.splice(0), ['u:a exited']);
   t.equal(pleg.status('u')?.containers[0]?.state, 'exited');
   t.strictSame(
@@ -133,6 +153,88 @@ t.test('events hasten it, in bunches', async (t) => {
   t.strictSame(changes, ['u:a exited']);
 });
 
+t.test('a start is left to whoever asks anyway, for a moment', async (t) => {
+  const { clock, world, asked, pleg, settle, push } = setUp(t);
+  await pleg.start();
+  await settle();
+  world.set('u', [container('a', 'running')]);
+  push('s', 'start', { 'io.kubernetes.docker.type': 'podsandbox' });
+  await clock.advanceAndRun(300);
+  await settle();
+  t.strictSame(asked.splice(0), [], 'a sandbox alone is no news');
+  push('a', 'start');
+  await settle();
+  await pleg.refresh('u');
+  await clock.advanceAndRun(200);
+  await settle();
+  t.strictSame(asked.splice(0), ['u'], 'asked after the event, and not again for it');
+  push('a', 'start');
+  await settle();
+  await pleg.refresh('u');
+  push('b', 'start');
+  await settle();
+  await clock.advanceAndRun(200);
+  await settle();
+  t.strictSame(asked.splice(0), ['u', 'u'], 'another event came after that');
+  push('a', 'start');
+  await settle();
+  await clock.advanceAndRun(200);
+  await settle();
+  t.strictSame(asked.splice(0), ['u'], 'nobody else has asked');
+  push('a', 'start');
+  push('a', 'die');
+  await settle();
+  await clock.advanceAndRun(10);
+  await settle();
+  t.strictSame(asked.splice(0), ['u'], 'an end is not left waiting behind a start');
+  await clock.advanceAndRun(200);
+  await settle();
+  t.strictSame(asked, []);
+});
+
+t.test('a quiet node is listed half as often, until something happens or may have been missed', async (t) => {
+  const { clock, world, lists, pleg, settle, push, breakStream } = setUp(t);
+  const listsIn = async (seconds: number) => {
+    const before = lists();
+    for (let passed = 0; passed < seconds; passed += 1) {
+      await clock.advanceAndRun(1000);
+      await settle();
+    }
+    return lists() - before;
+  };
+  world.set('u', [container('a', 'running')]);
+  await pleg.start();
+  await settle();
+  t.equal(await listsIn(15), 15);
+  t.equal(await listsIn(20), 10);
+  push('a', 'start');
+  await settle();
+  await listsIn(1);
+  t.equal(await listsIn(10), 10, 'an event');
+  await listsIn(20);
+  t.equal(await listsIn(10), 5);
+  breakStream();
+  await settle();
+  await listsIn(1);
+  t.equal(await listsIn(10), 10, 'a gap in the events');
+});
+
+t.test('a list never takes the place of what was asked since it began', async (t) => {
+  const { clock, world, changes, pleg, settle, holdList } = setUp(t);
+  world.set('u', [container('a', 'running')]);
+  await pleg.start();
+  await settle();
+  const release = holdList();
+  await clock.advanceAndRun(1000);
+  world.set('u', [container('a', 'exited')]);
+  await pleg.refresh('u');
+  changes.splice(0);
+  release();
+  await settle();
+  t.equal(pleg.status('u')?.containers[0]?.state, 'exited');
+  t.strictSame(changes, []);
+});
+
 t.test('one pod that hangs holds no other', async (t) => {
   const { clock, world, hung, asked, pleg, settle, relist } = setUp(t);
   world.set('u', [container('a', 'running')]);
@@ -144,7 +246,7 @@ t.test('one pod that hangs holds no other', async (t) => {
   t.equal(pleg.status('v')?.containers.length, 1);
   hung.clear();
   await relist();
-  t.equal(asked.filter((uid) => uid === 'u').length, 1, 'one question at a time');
+  t.equal(asked.filter((question) => question.startsWith('u')).length, 1, 'one question at a time');
   await clock.advanceAndRun(120_000);
   await settle();
   t.equal(pleg.status('u')?.containers.length, 1, 'until it has waited too long');

@@ -158,16 +158,32 @@ t.test('until its first success a readiness probe is tried some more, which coun
   manager.addPod(podOf({ readiness: probe('readiness', { periodSeconds: 10, failureThreshold: 2 }) }));
   await run(instance());
   await pass(9000);
-  t.same(times(), [0, 500, 1500, 3500, 7500]);
+  t.same(times(), [0, 250, 750, 1750, 3750, 7750]);
+  t.same(told, [], 'not even the first, which comes as soon as the container runs');
+  await pass(1000);
   t.same(told, ['app Unhealthy Readiness probe failed: no'], 'of the regular one');
   t.same(changes, []);
-  await pass(1000);
+  await pass(10_000);
   t.same(changes, ['readiness c1 failure'], 'two regular failures');
+  t.same(times().slice(6), [10_000, 20_000], 'no more in later periods');
   await pass(9000);
-  t.same(times().slice(5), [10_000], 'no more in later periods');
   state.answer = async () => ({ result: 'success', output: '' });
   await pass(1000);
   t.same(changes, ['readiness c1 failure', 'readiness c1 success']);
+});
+
+t.test('the first probe counts where a delay was asked for, or the instance has run for long', async (t) => {
+  for (const { name, extra, ranMs } of [
+    { name: 'delay', extra: { initialDelaySeconds: 2 }, ranMs: 0 },
+    { name: 'long', extra: {}, ranMs: 60_000 },
+  ]) {
+    const { manager, told, pass, fail, run } = setUp(t);
+    fail();
+    manager.addPod(podOf({ readiness: probe('readiness', { periodSeconds: 10, ...extra }) }));
+    await run(instance({ startedAtMs: startMs - ranMs }));
+    await pass(5000);
+    t.equal(told.length, 1, name);
+  }
 });
 
 t.test('thresholds: as many equal results in a row', async (t) => {

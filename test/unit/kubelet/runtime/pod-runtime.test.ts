@@ -5,6 +5,7 @@ import { HyperupError } from '../../../../src/base/errors.js';
 import { silentLogger } from '../../../../src/base/logger.js';
 import type { RuntimeInfo } from '../../../../src/docker/runtime-types.js';
 import type { V1Pod } from '../../../../src/kube/pod-objects.js';
+import { createInspections } from '../../../../src/kubelet/runtime/inspections.js';
 import { createPodRuntime } from '../../../../src/kubelet/runtime/pod-runtime.js';
 import type { RuntimeSandbox } from '../../../../src/kubelet/types.js';
 import { type FakeRuntimeEngine, makeFakeRuntimeEngine } from '../../../fakes/fake-runtime-engine.js';
@@ -50,6 +51,25 @@ function setUp(t: Test) {
 }
 
 const countOf = (engine: FakeRuntimeEngine, call: string) => engine.calls.filter((each) => each.call === call).length;
+
+t.test('a container on its way to its start costs lists no inspection', async (t) => {
+  const asked: string[] = [];
+  const engine = { ...makeFakeRuntimeEngine({ clock: makeManualClock() }) };
+  engine.inspectContainer = async (id) => {
+    asked.push(id);
+    return undefined;
+  };
+  const inspections = createInspections(engine, makeManualClock());
+  inspections.made('c');
+  t.equal(await inspections.of({ id: 'c', state: 'created' }), undefined);
+  t.strictSame(asked, []);
+  await inspections.of({ id: 'c', state: 'running' });
+  t.strictSame(asked, ['c'], 'the list shows that it runs');
+  inspections.made('d');
+  await inspections.fresh('d');
+  await inspections.of({ id: 'd', state: 'created' });
+  t.strictSame(asked.slice(1), ['d', 'd'], 'its start is over and it still has not run');
+});
 
 t.test('an idle pod costs one list and no inspection', async (t) => {
   const { engine, runtime, start } = setUp(t);

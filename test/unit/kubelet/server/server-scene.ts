@@ -80,7 +80,7 @@ export function makeFakeEngine() {
       const stdout = new PassThrough();
       const stderr = new PassThrough();
       const input = new PassThrough();
-      const stdin = spec.stdin ? Duplex.from({ writable: input }) : undefined;
+      const stdin = spec.stdin ? makeStdin(input) : undefined;
       stdin?.on('error', () => {});
       input.on('finish', () => {
         record.stdinEnded = true;
@@ -133,6 +133,17 @@ export function makeFakeEngine() {
     }),
   };
   return { engine, execs };
+}
+
+/** Ends what it writes to, and never destroys it: what it has is still to be read. */
+function makeStdin(input: PassThrough): Duplex {
+  const stdin = new Duplex({
+    read: () => {},
+    write: (chunk: Buffer, _encoding, done) => void input.write(chunk, done),
+    final: (done) => void input.end(done),
+  });
+  stdin.push(null);
+  return stdin;
 }
 
 const usage: NodeUsage = {

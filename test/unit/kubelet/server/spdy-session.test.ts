@@ -1,10 +1,18 @@
 import { createHash } from 'node:crypto';
+import { Duplex } from 'node:stream';
 import t from 'tap';
 import { systemClock } from '../../../../src/base/clock.js';
 import { silentLogger } from '../../../../src/base/logger.js';
 import { makeHeaderDictionary } from '../../../../src/kubelet/server/spdy/dictionary.js';
 import { makeFrameParser } from '../../../../src/kubelet/server/spdy/frame-parser.js';
-import { encodeControl, encodeDataHead, encodePing, frameType } from '../../../../src/kubelet/server/spdy/frames.js';
+import {
+  encodeControl,
+  encodeData,
+  encodeDataHead,
+  encodePing,
+  frameType,
+  maxDataBytes,
+} from '../../../../src/kubelet/server/spdy/frames.js';
 import { createSpdySession } from '../../../../src/kubelet/server/spdy/session.js';
 import type { SpdyStream } from '../../../../src/kubelet/server/spdy/stream.js';
 import { duplexPair } from './duplex-pair.js';
@@ -55,6 +63,70 @@ void t.test('frames, cut anywhere', async (t) => {
     t.equal(text, '[6:4]data|[4:20]', `${step} bytes at a time`);
     t.notOk(parser.partial);
   }
+});
+
+void t.test('DATA frames of several pieces', async (t) => {
+  const half = Buffer.alloc(maxDataBytes / 2, 1);
+  const cases = [
+    { name: 'nothing', chunks: [], fin: false, want: '' },
+    { name: 'an end alone', chunks: [], fin: true, want: '[3:0 end]' },
+    { name: 'pieces in one frame', chunks: [half, Buffer.from('ab')], fin: true, want: `[3:${half.length + 2} end]` },
+    { name: 'a full frame', chunks: [half, half], fin: false, want: `[3:${maxDataBytes}]` },
+    { name: 'a full frame and the end', chunks: [half, half], fin: true, want: `[3:${maxDataBytes}][3:0 end]` },
+    { name: 'a cut piece', chunks: [half, half, half], fin: true, want: `[3:${maxDataBytes}][3:${half.length} end]` },
+    {
+      name: 'one that is too large',
+      chunks: [Buffer.alloc(maxDataBytes + 1)],
+      fin: false,
+      want: `[3:${maxDataBytes}][3:1]`,
+    },
+  ];
+  for (const { name, chunks, fin, want } of cases) {
+    const bytes = Buffer.concat(encodeData(3, chunks, fin));
+    let text = '';
+    const payloads: Buffer[] = [];
+    for (let at = 0; at < bytes.length; ) {
+      const length = bytes.readUIntBE(at + 5, 3);
+      text += `[${bytes.readUInt32BE(at)}:${length}${bytes[at + 4] === 1 ? ' end' : ''}]`;
+      payloads.push(bytes.subarray(at + 8, at + 8 + length));
+      at += 8 + length;
+    }
+    t.equal(text, want, name);
+    t.ok(Buffer.concat(payloads).equals(Buffer.concat(chunks)), `${name}: the payload`);
+  }
+});
+
+void t.test('a peer that does not read stops the writer, and the end waits for all of it', async (t) => {
+  const { peer, streams, socket } = makeScene();
+  const valve = new Duplex({ read: () => {}, write: (chunk, _encoding, done) => void peer.write(chunk, done) });
+  peer.on('data', (chunk) => valve.push(chunk));
+  const client = makeSpdyClient(valve, Buffer.alloc(0));
+  await (await client.open({ streamtype: 'stdout' })).replied;
+  const [stream] = streams;
+  peer.pause();
+  const piece = Buffer.alloc(50_000, 'abcdefghij');
+  let written = 0;
+  let stuck = 0;
+  while (stuck < 50) {
+    stuck = stream?.writableNeedDrain ? stuck + 1 : 0;
+    if (stuck === 0) {
+      stream?.write(piece);
+      written += piece.length;
+    }
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  const held = (stream?.writableLength ?? 0) + socket.writableLength;
+  t.ok(written < 1 << 20 && held < 512 * 1024, `${written} bytes were taken, ${held} are held`);
+  let finished = false;
+  stream?.end(() => {
+    finished = true;
+  });
+  for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
+  t.notOk(finished, 'not before the peer has read');
+  peer.resume();
+  await until(() => finished);
+  t.equal(socket.writableLength, 0);
+  peer.destroy();
 });
 
 void t.test('refusals', async (t) => {
