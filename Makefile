@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help build check format unit integration e2e test bench bench-dns bench-kubelet up down engine clean
+.PHONY: help build check format unit integration e2e test bench bench-dns bench-kubelet bench-images up down engine clean
 
 NODE ?= node
 NPM ?= npm
@@ -51,6 +51,9 @@ bench-kubelet: $(test_js) $(dist) ## compare the built-in kubelet with the Go on
 
 bench-dns: $(test_js) $(dist) ## measure the DNS server on this machine (installs dnsperf)
 	$(NODE) build/test-js/test/bench/dns/run.js
+
+bench-images: $(test_js) $(dist) ## compare image copies with skopeo on this machine (wants docker-registry and skopeo)
+	$(NODE) build/test-js/test/bench/images/run.js
 
 up: $(dist) ## as root: a Ready cluster, with Docker installed if there is none
 	@$(hyperup) install --install-engine $(FLAGS)

@@ -13,20 +13,34 @@ const withoutUnused = {
   },
 };
 
-/** Of undici the kubelet takes connections; fetch, caches, mocks and web sockets would cost it 6 MB of memory. */
-const undiciClients = {
+/** Zod's messages in 50 languages; its English ones come apart from them. */
+const withoutLocales = {
+  name: 'without-locales',
+  setup({ onLoad }) {
+    onLoad({ filter: /zod\/v4\/locales\/index\.js$/ }, () => ({ contents: 'export {};' }));
+  },
+};
+
+/**
+ * Of undici connections are taken, of these kinds; fetch, caches, mocks and web sockets would cost the kubelet 6 MB of
+ * memory, and every verb the time to read them.
+ */
+const undiciClients = (...kinds) => ({
   name: 'undici-clients',
   setup({ onResolve, onLoad }) {
     onResolve({ filter: /^undici$/ }, ({ path }) => ({ path, namespace: 'undici-clients' }));
     onLoad({ filter: /.*/, namespace: 'undici-clients' }, () => ({
       resolveDir: import.meta.dirname,
       contents: [
-        "module.exports = { Client: require('undici/lib/dispatcher/client.js'), Pool: require('undici/lib/dispatcher/pool.js') };",
+        ...kinds.map((kind) => {
+          const file = kind.replace(/(?<=.)[A-Z]/g, '-$&').toLowerCase();
+          return `exports.${kind} = require('undici/lib/dispatcher/${file}.js');`;
+        }),
         "Object.assign(require('undici/lib/dispatcher/dispatcher.js').prototype, require('undici/lib/api'));",
       ].join('\n'),
     }));
   },
-};
+});
 
 const common = {
   outdir: 'dist/cli',
@@ -36,7 +50,7 @@ const common = {
   format: 'esm',
   sourcemap: true,
   logLevel: 'warning',
-  plugins: [withoutUnused],
+  plugins: [withoutUnused, withoutLocales],
   // Loaded only where a certificate is issued; they don't survive bundling.
   external: ['@peculiar/x509', 'reflect-metadata'],
   // What CommonJS dependencies take for granted.
@@ -53,7 +67,13 @@ const common = {
 };
 
 // A chunk a lazy import: a verb loads what it needs.
-await build({ ...common, entryPoints: ['src/cli/main.ts'], splitting: true });
+const kinds = ['Client', 'Pool', 'Agent', 'ProxyAgent'];
+await build({
+  ...common,
+  entryPoints: ['src/cli/main.ts'],
+  splitting: true,
+  plugins: [...common.plugins, undiciClients(...kinds)],
+});
 // The kubelet's image holds these two, each a whole program; whatever is in one is in its memory too.
 for (const program of ['src/cli/kubelet.ts', 'src/cli/dns.ts']) {
   await build({
@@ -63,6 +83,6 @@ for (const program of ['src/cli/kubelet.ts', 'src/cli/dns.ts']) {
     minifySyntax: true,
     minifyWhitespace: true,
     sourcemap: false,
-    plugins: [...common.plugins, undiciClients],
+    plugins: [...common.plugins, undiciClients('Client', 'Pool')],
   });
 }

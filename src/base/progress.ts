@@ -14,6 +14,9 @@ export type ProgressEvent =
       readonly source: string;
       readonly currentBytes: number;
       readonly totalBytes: number;
+      /** Over the last seconds; absent where nobody measures it. */
+      readonly bytesPerSecond?: number | undefined;
+      readonly leftMs?: number | undefined;
     }
   | { readonly type: 'output'; readonly step: string; readonly line: string }
   | { readonly type: 'wait'; readonly step: string; readonly reason: string }

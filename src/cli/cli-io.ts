@@ -7,6 +7,8 @@ export interface CliIo {
   readonly stdinIsTty: boolean;
   readonly stdoutIsTty: boolean;
   readonly stderrIsTty: boolean;
+  /** How wide stderr's terminal is now; absent or undefined where it isn't known. */
+  columns?(): number | undefined;
   /** Results. */
   writeOut(text: string): void;
   /** Progress, notes, questions and errors. */
@@ -32,6 +34,7 @@ export function processIo(): CliIo {
     stdinIsTty: process.stdin.isTTY === true,
     stdoutIsTty: process.stdout.isTTY === true,
     stderrIsTty: process.stderr.isTTY === true,
+    columns: () => process.stderr.columns,
     writeOut: (text) => void process.stdout.write(text),
     writeErr: (text) => void process.stderr.write(text),
     ask: async (question, signal) => {

@@ -1,6 +1,16 @@
-import type { Verbs } from './verbs.js';
+import type { CopyVerbs, LoadVerbs, Verbs } from './verbs.js';
 
 /** The real verbs. Loaded late: they pull in the engine's and the API server's clients. */
 export async function loadVerbs(): Promise<Verbs> {
   return await import('../provision/index.js');
+}
+
+/** The verbs that copy images, alone. */
+export async function loadCopyVerbs(): Promise<CopyVerbs> {
+  return await import('../provision/copy-verbs.js');
+}
+
+/** The verb that loads a bundle, alone. */
+export async function loadLoadVerbs(): Promise<LoadVerbs> {
+  return await import('../provision/bundle-load.js');
 }

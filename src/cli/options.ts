@@ -35,6 +35,17 @@ export async function clusterQuery(session: Session): Promise<ClusterQuery> {
   return options;
 }
 
+/** What verbs need that move images; notes are printed. Throws `Usage` or `InvalidConfig` with every fault. */
+export async function transferOptions(session: Session): Promise<Pick<InstallOptions, 'images' | 'engineHost'>> {
+  const [{ resolveTransferOptions }, sources] = await Promise.all([
+    import('../config/transfer-options.js'),
+    optionSources(session),
+  ]);
+  const { options, notes } = await resolveTransferOptions(sources);
+  for (const note of notes) printNote(session, note);
+  return options;
+}
+
 export function textOption(session: Session, name: string): string | undefined {
   const value = session.invocation.options[name];
   return typeof value === 'string' ? value : undefined;

@@ -1,7 +1,11 @@
 import { Argument, Command, type CommanderError, Option } from 'commander';
 import type { OptionPath } from '../config/option-table.js';
+import { addBundles } from './bundle-commands.js';
 import { flagOf, givenFlags, installFlags } from './flags.js';
+import { addLock } from './lock-commands.js';
 import type { Action, Invocation } from './session.js';
+import { type AddVerb, configOption, repeatable } from './verb-parts.js';
+import { addWorkloads } from './workload-commands.js';
 
 /** Runs an action for an invocation; the program records nothing itself. */
 export type Execute = (invocation: Invocation, load: () => Promise<Action>) => Promise<void>;
@@ -25,6 +29,7 @@ const componentNames = [
 const imagePaths: readonly OptionPath[] = [
   'cluster.kubernetesVersion',
   'images.mirrors',
+  'images.lock',
   'images.build',
   'images.debianMirror',
 ];
@@ -84,7 +89,10 @@ export function buildProgram(options: ProgramOptions): Command {
     examples: ['hyperup uninstall', 'hyperup uninstall --yes --keep-images'],
   });
 
-  addImages(program, verb);
+  const images = addImages(program, verb);
+  addLock(images, verb);
+  addBundles(images, verb);
+  addWorkloads(images, verb);
   addEngine(program, verb);
   addKubeconfig(program, verb);
 
@@ -161,22 +169,6 @@ export function isQuietExit(error: CommanderError): boolean {
   return error.exitCode === 0;
 }
 
-interface VerbDetails {
-  readonly arguments?: readonly Argument[];
-  readonly options?: readonly Option[];
-  readonly examples?: readonly string[];
-  /** Flags that the program itself doesn't know are handed on, help included. */
-  readonly passThrough?: boolean;
-}
-
-type AddVerb = (
-  parent: Command,
-  name: string,
-  summary: string,
-  load: () => Promise<Action>,
-  details: VerbDetails,
-) => void;
-
 function verbMaker(execute: Execute): AddVerb {
   return (parent, name, summary, load, details) => {
     const command = parent.command(name).description(summary);
@@ -197,7 +189,7 @@ function verbMaker(execute: Execute): AddVerb {
   };
 }
 
-function addImages(program: Command, verb: AddVerb): void {
+function addImages(program: Command, verb: AddVerb): Command {
   const images = program.command('images').description('the images of a release');
   const load = () => import('./actions/images.js');
   const names = () => [new Argument('[name...]', 'images by name, such as etcd (default: all)')];
@@ -234,6 +226,29 @@ function addImages(program: Command, verb: AddVerb): void {
       examples: ['docker load -i images.tar && hyperup images tag --mirror registry.example.com/k8s'],
     },
   );
+  const copy = async () => (await import('./actions/copy-image.js')).copyImageAction;
+  verb(images, 'copy', 'copy an image between registries, folders, archives and the engine', copy, {
+    arguments: [
+      new Argument(
+        '<source>',
+        'docker://REF, docker-daemon:REF, oci:DIR[:NAME], oci-archive: or docker-archive:FILE[:NAME]',
+      ),
+      new Argument('<target>', 'where it goes, in the same notation'),
+    ],
+    options: [
+      configOption(),
+      ...installFlags(['images.mirrors', 'images.lock', 'dryRun']),
+      new Option('--platform <platform>', "the image for OS/ARCH[/VARIANT] (default: this machine's)"),
+      new Option('--all', 'the images of all platforms, and their index'),
+      repeatable('--insecure-registry <host>', 'registry without trusted TLS, host[:port] (repeatable)'),
+    ],
+    examples: [
+      'hyperup images copy docker://registry.k8s.io/pause:3.9 docker-daemon:registry.k8s.io/pause:3.9 --mirror cn',
+      'hyperup images copy --all docker://busybox:1.36 oci:./images:busybox',
+      'hyperup images copy docker-archive:app.tar docker://registry.example.com:5000/app:v1',
+    ],
+  });
+  return images;
 }
 
 function addEngine(program: Command, verb: AddVerb): void {
@@ -298,20 +313,6 @@ function addKubeconfig(program: Command, verb: AddVerb): void {
 
 function queryOptions(): readonly Option[] {
   return [configOption(), ...installFlags(queryPaths)];
-}
-
-function configOption(): Option {
-  return new Option(
-    '--config <file>',
-    'config file (default: ~/.config/hyperup/config.yaml, /etc/hyperup/config.yaml)',
-  );
-}
-
-function repeatable(flags: string, help: string): Option {
-  return new Option(flags, help).argParser((value: string, earlier: readonly string[] | undefined) => [
-    ...(earlier ?? []),
-    value,
-  ]);
 }
 
 function examples(lines: readonly string[]): string {

@@ -4,7 +4,7 @@ import { readEnvironment } from '../config/environment.js';
 import { readHostFacts } from '../config/host-facts.js';
 import { loadKnownNames } from './catalogue.js';
 import { processIo } from './cli-io.js';
-import { loadVerbs } from './load-verbs.js';
+import { loadCopyVerbs, loadLoadVerbs, loadVerbs } from './load-verbs.js';
 import { runCli } from './run.js';
 
 /** Runs the command line on the real terminal, host and verbs; gives the exit code. */
@@ -16,10 +16,12 @@ export async function runProcess(argv: readonly string[]): Promise<number> {
     version: packageFacts().version,
     command: commandName(process.argv[1] ?? ''),
     loadVerbs,
+    loadCopyVerbs,
+    loadLoadVerbs,
     loadKnownNames,
     readHost: readHostFacts,
     readConfigFiles: async (named, host) =>
-      (await import('../config/config-file.js')).readConfigFiles(named, env, host),
+      (await import('../config/find-config-files.js')).readConfigFiles(named, env, host),
   });
 }
 

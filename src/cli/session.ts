@@ -1,12 +1,12 @@
 import type { Logger } from '../base/logger.js';
-import type { ConfigFile } from '../config/config-file.js';
 import type { Environment } from '../config/environment.js';
+import type { ConfigFile } from '../config/find-config-files.js';
 import type { HostFacts } from '../config/host-facts.js';
 import type { OptionPath } from '../config/option-table.js';
 import type { KnownNames } from '../config/relations.js';
 import type { RunContext } from '../provision/runtime.js';
 import type { CliIo } from './cli-io.js';
-import type { Verbs } from './verbs.js';
+import type { CopyVerbs, LoadVerbs, Verbs } from './verbs.js';
 
 /** What a run of the command line depends on; everything but the arguments. */
 export interface CliDependencies {
@@ -17,6 +17,10 @@ export interface CliDependencies {
   readonly command: string;
   /** Loaded only by the actions that need them, so that help and completion stay quick. */
   loadVerbs(): Promise<Verbs>;
+  /** Apart from the others, which load ten times as much: copies are made by scripts, one after the other. */
+  loadCopyVerbs(): Promise<CopyVerbs>;
+  /** Apart too: a bundle is loaded in no more time than `docker load` takes. */
+  loadLoadVerbs(): Promise<LoadVerbs>;
   loadKnownNames(): Promise<KnownNames>;
   readHost(env: Environment): HostFacts;
   readConfigFiles(named: string | undefined, host: HostFacts): Promise<readonly ConfigFile[]>;

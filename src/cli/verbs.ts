@@ -4,11 +4,27 @@ import type { ConfigureEngineResult } from '../engine/configure-engine.js';
 import type { EngineStatus } from '../engine/engine-status.js';
 import type { InstallEngineResult } from '../engine/install-engine.js';
 import type { ImageListing } from '../mirror/list-images.js';
+import type { VerifiedImage } from '../mirror/lock/verify-lock.js';
 import type { ObtainedImage } from '../mirror/outcome.js';
+import type { MirrorSurvey } from '../mirror/survey-mirrors/types.js';
 import type { TagResult } from '../mirror/tag-images.js';
+import type { WatchReport } from '../mirror/workloads/watch-workloads.js';
 import type { Finding } from '../preflight/types.js';
+import type {
+  LoadRequest,
+  LoadResult,
+  SavePlan,
+  SaveRequest,
+  SaveResult,
+  ServeRequest,
+  SyncRequest,
+  SyncResult,
+} from '../provision/bundle-verbs.js';
+import type { CopyImageOptions, CopyImagePlan, CopyImageResult } from '../provision/copy-verbs.js';
+import type { LockRequest, LockResult, VerifyImagesRequest } from '../provision/lock-verbs.js';
 import type { RunContext } from '../provision/runtime.js';
 import type { ClusterStatus, InstallPlan, InstallResult, UninstallResult } from '../provision/types.js';
+import type { ImportedImage, ImportPlan, ImportRequest, WatchRequest } from '../provision/workload-verbs.js';
 import type { Component } from '../release/types.js';
 
 export interface EngineInstallOptions {
@@ -54,10 +70,53 @@ export interface Verbs {
   buildImages(options: InstallOptions, names: readonly string[], run?: RunContext): Operation<readonly ObtainedImage[]>;
   /** Puts the canonical names on images that the engine has under a mirror's names; needs no network. */
   tagImages(options: InstallOptions, names: readonly string[], run?: RunContext): Promise<readonly TagResult[]>;
+  saveImages(options: InstallOptions, request: SaveRequest, run?: RunContext): Operation<SaveResult>;
+  planSave(options: InstallOptions, request: SaveRequest, run?: RunContext): Promise<SavePlan>;
+  serveImages(
+    options: Pick<InstallOptions, 'images'>,
+    request: ServeRequest,
+    run?: RunContext,
+  ): Operation<{ readonly served: string }>;
+  syncImages(options: InstallOptions, request: SyncRequest, run?: RunContext): Operation<SyncResult>;
+  /** The user's own images, under their own names. */
+  importImages(
+    options: Pick<InstallOptions, 'engineHost' | 'images'>,
+    request: ImportRequest,
+    run?: RunContext,
+  ): Operation<readonly ImportedImage[]>;
+  planImport(
+    options: Pick<InstallOptions, 'engineHost' | 'images'>,
+    request: ImportRequest,
+    run?: RunContext,
+  ): Promise<readonly ImportPlan[]>;
+  /** Brings what pods wait for; without `once` until it is aborted, which is no failure. */
+  watchImages(options: InstallOptions, request: WatchRequest, run?: RunContext): Operation<WatchReport>;
+  lockImages(options: InstallOptions, request: LockRequest, run?: RunContext): Operation<LockResult>;
+  verifyImages(
+    options: InstallOptions,
+    request: VerifyImagesRequest,
+    run?: RunContext,
+  ): Operation<readonly VerifiedImage[]>;
+  surveyMirrors(options: InstallOptions, run?: RunContext): Promise<MirrorSurvey>;
   engineInstall(options: EngineInstallOptions, run?: RunContext): Operation<InstallEngineResult>;
   engineConfigure(options: EngineConfigureOptions, run?: RunContext): Operation<ConfigureEngineResult>;
   engineStatus(query: ClusterQuery, run?: RunContext): Promise<EngineStatus>;
   kubeconfigPrint(query: ClusterQuery): Promise<string>;
   kubeconfigMerge(query: ClusterQuery, path: string): Promise<MergeResult>;
   kubeconfigRemove(query: ClusterQuery, path: string): Promise<{ readonly removed: boolean }>;
+}
+
+/** Verbs that move images between any two places. */
+export interface CopyVerbs {
+  copyImage(options: CopyImageOptions, run?: RunContext): Operation<CopyImageResult>;
+  planImageCopy(options: CopyImageOptions, run?: RunContext): Promise<CopyImagePlan>;
+}
+
+/** The verb that loads a bundle. */
+export interface LoadVerbs {
+  loadImages(
+    options: Pick<InstallOptions, 'engineHost' | 'images'>,
+    request: LoadRequest,
+    run?: RunContext,
+  ): Operation<LoadResult>;
 }

@@ -1,15 +1,8 @@
-import { readFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
 import { load, YAMLException } from 'js-yaml';
-import { errnoOf, messageOf } from '../base/errors.js';
-import { type Environment, environmentValue } from './environment.js';
+import { messageOf } from '../base/errors.js';
+import type { ConfigFile } from './find-config-files.js';
 import { nearestName } from './nearest.js';
 import { type OptionPath, type OptionSpec, optionTable } from './option-table.js';
-
-/** A config file's text, or why it could not be read. */
-export type ConfigFile =
-  | { readonly path: string; readonly text: string }
-  | { readonly path: string; readonly failure: string };
 
 export interface ConfigFileValue {
   readonly path: OptionPath;
@@ -21,42 +14,6 @@ export interface ConfigFileValue {
 export interface ParsedConfigFile {
   readonly values: readonly ConfigFileValue[];
   readonly faults: readonly string[];
-}
-
-/** The files that are read where none is named, the user's first. */
-export function defaultConfigFiles(env: Environment, homeDir: string): readonly string[] {
-  const userDir = environmentValue(env, 'XDG_CONFIG_HOME') ?? join(homeDir, '.config');
-  return [join(userDir, 'hyperup/config.yaml'), '/etc/hyperup/config.yaml'];
-}
-
-/**
- * Reads the named file (`--config`, else HYPERUP_CONFIG), or else the default ones that exist. Never throws: a file
- * that can't be read becomes a fault beside the others.
- */
-export async function readConfigFiles(
-  named: string | undefined,
-  env: Environment,
-  host: { readonly homeDir: string; readonly workingDir: string },
-): Promise<readonly ConfigFile[]> {
-  const explicit = named ?? environmentValue(env, 'HYPERUP_CONFIG');
-  const paths =
-    explicit === undefined
-      ? defaultConfigFiles(env, host.homeDir)
-      : [resolve(host.workingDir, expandHome(explicit, host))];
-  const files: ConfigFile[] = [];
-  for (const path of paths) {
-    try {
-      files.push({ path, text: await readFile(path, 'utf8') });
-    } catch (error) {
-      const absent = errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR';
-      if (explicit !== undefined || !absent) files.push({ path, failure: messageOf(error) });
-    }
-  }
-  return files;
-}
-
-function expandHome(path: string, host: { readonly homeDir: string }): string {
-  return path.startsWith('~/') ? join(host.homeDir, path.slice(2)) : path;
 }
 
 const rows: readonly (OptionSpec & { readonly path: OptionPath })[] = optionTable;

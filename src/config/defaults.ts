@@ -60,6 +60,8 @@ export function makeDefaults(
     },
     images: {
       mirrors: [],
+      lock: undefined,
+      bundle: undefined,
       build: true,
       cacheDir: join(environmentValue(env, 'XDG_CACHE_HOME') ?? join(host.homeDir, '.cache'), 'hyperup'),
       stallMs: 20_000,

@@ -1,6 +1,7 @@
-import { type ConfigFile, parseConfigFile } from './config-file.js';
+import { parseConfigFile } from './config-file.js';
 import { convertValue } from './convert.js';
 import { type Environment, environmentValue } from './environment.js';
+import type { ConfigFile } from './find-config-files.js';
 import type { HostFacts } from './host-facts.js';
 import { flagName, type OptionPath, type OptionSpec, optionTable } from './option-table.js';
 

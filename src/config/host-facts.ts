@@ -77,6 +77,15 @@ export function localAddresses(forwardingTable: string): readonly string[] {
   return [...new Set([...found].flatMap((match) => match[1] ?? []))];
 }
 
+/**
+ * Every address of this host, those of interfaces that are down included: the kernel answers to them too, and an engine's
+ * bridge without containers is such a one.
+ */
+export function readLocalAddresses(): readonly string[] {
+  const listed = Object.values(networkInterfaces()).flatMap((entries) => (entries ?? []).map(({ address }) => address));
+  return [...new Set([...listed, ...localAddresses(readProc('/proc/net/fib_trie'))])];
+}
+
 function isLoopback(address: string): boolean {
   return address.startsWith('127.');
 }

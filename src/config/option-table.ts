@@ -247,6 +247,24 @@ export const optionTable = [
     help: 'registry to try, host[:port][/path] or a preset such as cn (repeatable, in order)',
   },
   {
+    path: 'images.lock',
+    flag: '--lock <file>',
+    env: 'HYPERUP_LOCK',
+    file: 'images.lock',
+    kind: 'file',
+    wanted: 'the path of a file',
+    help: 'take only the images that this lock names, from whichever mirror (see: images lock)',
+  },
+  {
+    path: 'images.bundle',
+    flag: '--bundle <file>',
+    env: 'HYPERUP_BUNDLE',
+    file: 'images.bundle',
+    kind: 'file',
+    wanted: 'the path of a file',
+    help: 'take all images from this file of "images save" and ask no registry',
+  },
+  {
     path: 'images.build',
     flag: '--no-build',
     env: 'HYPERUP_BUILD',
@@ -270,7 +288,7 @@ export const optionTable = [
     file: 'images.cacheDir',
     kind: 'folder',
     wanted: 'an absolute path',
-    help: 'where built images are kept between runs',
+    help: 'where built images, and parts of fetched ones, are kept between runs',
   },
   {
     path: 'images.stallMs',

@@ -64,6 +64,25 @@ export function resolveQuery(sources: OptionSources): Resolved<ClusterQuery> {
   return { options, notes: unknownVariableNotes(sources.env) };
 }
 
+/**
+ * What `resolveTransferOptions` gives, from any sources. Faults of options that only an install reads are passed over.
+ *
+ * @throws HyperupError `Usage` or `InvalidConfig`, listing every fault at once
+ */
+export function resolveImageOptions(sources: OptionSources): Resolved<Pick<InstallOptions, 'images' | 'engineHost'>> {
+  const gathered = gatherOptions(sources);
+  const raw = assemble(gathered, sources);
+  const { images, engineHost } = raw;
+  const all = checkOptions(raw, {}, namer(gathered));
+  const own = all.filter(({ path }) => path.startsWith('images.') || path === 'engineHost');
+  const faults = [
+    ...fileFaults(gathered),
+    ...own.map((fault) => ({ ...fault, fromFlag: isFromFlag(gathered, fault.path) })),
+  ];
+  if (faults.length > 0) throw faultsError(faults);
+  return { options: { images, engineHost }, notes: unknownVariableNotes(sources.env) };
+}
+
 /** The kubeconfig that `kubeconfig merge` and `remove` work on: the flag, HYPERUP_KUBECONFIG, the file, the default. */
 export function resolveKubeconfigPath(sources: OptionSources): string {
   const raw = assemble(gatherOptions(sources), sources);

@@ -119,6 +119,8 @@ export const installOptionsSchema = z.strictObject({
   }),
   images: z.strictObject({
     mirrors: z.array(text((mirror) => mirror !== '')),
+    lock: optionalText(isAbsolute),
+    bundle: optionalText(isAbsolute),
     build: z.boolean(),
     cacheDir: text(isAbsolute),
     stallMs: duration,

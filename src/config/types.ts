@@ -52,8 +52,12 @@ export interface ClusterPorts {
 export interface ImageOptions {
   /** In the user's order, as `--mirror` takes them: presets, `host[:port][/path]`, templates, `upstream`, `none`. */
   readonly mirrors: readonly string[];
+  /** A `hyperup.lock` that every image is held to; undefined: none. */
+  readonly lock: string | undefined;
+  /** A file of `images save`: with it no registry is asked and nothing is built; undefined: none. */
+  readonly bundle: string | undefined;
   readonly build: boolean;
-  /** Where what was built is kept between runs. */
+  /** Where what was built, and what has come of images until they are in the engine, is kept between runs. */
   readonly cacheDir: string;
   /** How long one source may be silent, milliseconds. */
   readonly stallMs: number;

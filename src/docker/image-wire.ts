@@ -9,6 +9,7 @@ export interface WireImage {
   readonly VirtualSize?: number;
   readonly Created?: string;
   readonly Architecture?: string;
+  readonly RootFS?: { readonly Layers?: readonly string[] | null } | null;
   readonly Config?: { readonly Labels?: Readonly<Record<string, string>> | null } | null;
 }
 
@@ -24,5 +25,6 @@ export function toImageSummary(image: WireImage): ImageSummary {
     createdAt: image.Created ?? '',
     architecture: image.Architecture ?? '',
     labels: image.Config?.Labels ?? {},
+    layers: image.RootFS?.Layers ?? [],
   };
 }

@@ -37,6 +37,8 @@ export interface ImageSummary {
   readonly createdAt: string;
   readonly architecture: string;
   readonly labels: Readonly<Record<string, string>>;
+  /** Digests of the uncompressed layers, bottom first. */
+  readonly layers?: readonly string[] | undefined;
 }
 
 export interface PullProgress {

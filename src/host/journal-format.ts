@@ -11,6 +11,7 @@ const changeSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('file'), path: text, backup: optionalText }),
   z.object({ kind: z.literal('sharedMount'), path: text }),
   z.object({ kind: z.literal('sysctl'), key: text, previous: text, value: text }),
+  z.object({ kind: z.literal('route'), destination: text, link: text, source: text }),
   z.object({ kind: z.literal('container'), name: text, labels: z.record(text, text) }),
   z.object({ kind: z.literal('imageTag'), reference: text, previousId: optionalText, pulledAs: optionalText }),
   z.object({
@@ -133,6 +134,8 @@ export function subjectOf(change: HostChange): string {
       return change.path;
     case 'sysctl':
       return change.key;
+    case 'route':
+      return change.destination;
     case 'container':
       return change.name;
     case 'imageTag':

@@ -18,6 +18,8 @@ export type HostChange =
   /** `path` bind-mounted on itself and made shared. */
   | { readonly kind: 'sharedMount'; readonly path: string }
   | { readonly kind: 'sysctl'; readonly key: string; readonly previous: string; readonly value: string }
+  /** A route over `link` for addresses that this machine had none to; `source` is the address that it sends from. */
+  | { readonly kind: 'route'; readonly destination: string; readonly link: string; readonly source: string }
   /** A container, by the label that finds it (never by name alone). */
   | { readonly kind: 'container'; readonly name: string; readonly labels: Readonly<Record<string, string>> }
   /** A tag that was put on an image; `previousId` where the tag pointed elsewhere before. */

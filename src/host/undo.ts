@@ -6,18 +6,19 @@ import { copyWithAttributes } from './changes.js';
 import type { Host } from './host.js';
 import type { HostChange } from './journal-types.js';
 import { mountOf, readMounts } from './mountinfo.js';
+import { removeServiceRoute } from './service-route.js';
 import { readSysctl, writeSysctl } from './sysctl.js';
 import { stillMounted, unmountSelfBind, unmountUnder } from './unmount.js';
 
 /** The changes that this room can take back alone; the others belong to whoever makes containers, tags and pods. */
 export type PlainHostChange = Extract<
   HostChange,
-  { kind: 'directory' | 'contents' | 'file' | 'sharedMount' | 'sysctl' }
+  { kind: 'directory' | 'contents' | 'file' | 'sharedMount' | 'sysctl' | 'route' }
 >;
 
 /** True for a change that `undoHostChange` takes back. */
 export function isPlainHostChange(change: HostChange): change is PlainHostChange {
-  return ['directory', 'contents', 'file', 'sharedMount', 'sysctl'].includes(change.kind);
+  return ['directory', 'contents', 'file', 'sharedMount', 'sysctl', 'route'].includes(change.kind);
 }
 
 export interface UndoOutcome {
@@ -44,6 +45,9 @@ export async function undoHostChange(change: PlainHostChange, host: Host): Promi
       return done;
     case 'sysctl':
       return restoreSysctl(change, host);
+    case 'route':
+      await removeServiceRoute(change, host);
+      return done;
   }
 }
 

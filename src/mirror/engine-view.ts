@@ -16,7 +16,7 @@ export type EngineNetwork = Pick<
 >;
 
 /** True where the engine accepts plain HTTP and any certificate from this registry, as it does for loopback. */
-export function isInsecure(engine: EngineNetwork | undefined, host: string): boolean {
+export function isInsecure(engine: Pick<EngineNetwork, 'insecureRegistries'> | undefined, host: string): boolean {
   if (isLoopback(host)) return true;
   const bare = withoutPort(host);
   return (engine?.insecureRegistries ?? []).some((entry) => entry === host || entry === bare || inRange(bare, entry));
@@ -33,6 +33,8 @@ export function isFinal(failure: ProbeFailure, host: string, engine: EngineNetwo
   if (engine && !sharesOurNetwork(engine, host)) return false;
   switch (failure.kind) {
     case 'tls':
+    // Our proxy is not the engine's.
+    case 'proxy':
       return false;
     case 'dns':
     case 'refused':

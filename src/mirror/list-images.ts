@@ -1,7 +1,7 @@
 import { HyperupError } from '../base/errors.js';
 import { type ImageEngine, managedLabel } from '../docker/types.js';
-import type { ReleaseImage, ReleaseSpec } from '../release/types.js';
 import { formatReference, parseReference, taggedOnly } from '../registry/reference.js';
+import type { ReleaseImage, ReleaseSpec } from '../release/types.js';
 
 /** One image of a release as `images list` shows it. */
 export interface ImageListing {

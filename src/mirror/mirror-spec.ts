@@ -1,7 +1,7 @@
 import { HyperupError, messageOf } from '../base/errors.js';
+import { baseName, formatReference, type ImageReference, parseReference } from '../registry/reference.js';
 import type { Mirror } from './mirror.js';
 import { type MirrorPreset, mirrorPresets } from './presets.js';
-import { baseName, formatReference, type ImageReference, parseReference } from '../registry/reference.js';
 
 /** A list of sources as the user ordered it. */
 export interface MirrorList {

@@ -2,8 +2,10 @@ import type { Clock } from '../base/clock.js';
 import type { Logger } from '../base/logger.js';
 import type { EmitProgress } from '../base/progress.js';
 import type { ImageEngine } from '../docker/types.js';
+import type { RegistryClients } from '../registry/types.js';
 import type { EngineNetwork } from './engine-view.js';
 import type { ImageBuilder } from './image-builder.js';
+import type { ImageTransport } from './image-transport.js';
 import type { RegistryProbe } from './registry-probe.js';
 
 /** A tag that is about to be put on an image; what a journal needs to take it back. */
@@ -21,7 +23,9 @@ export interface ObtainRun {
   readonly network: EngineNetwork | undefined;
   /** In an image's terms; undefined: not checked. */
   readonly architecture: string | undefined;
+  readonly clients: Pick<RegistryClients, 'clientFor'>;
   readonly probe: RegistryProbe;
+  readonly transport: ImageTransport;
   readonly builder: ImageBuilder | undefined;
   readonly stallMs: number;
   readonly emit: EmitProgress;

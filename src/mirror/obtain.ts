@@ -4,14 +4,20 @@ import type { Logger } from '../base/logger.js';
 import type { EmitProgress } from '../base/progress.js';
 import type { ImageOptions } from '../config/types.js';
 import type { ImageEngine } from '../docker/types.js';
+import type { RegistryClients } from '../registry/types.js';
 import type { ReleaseImage } from '../release/types.js';
 import { type EngineNetwork, imageArchitecture } from './engine-view.js';
 import type { ImageBuilder } from './image-builder.js';
+import type { ImageTransport } from './image-transport.js';
+import type { ImageLock } from './lock/types.js';
+import { stepOf } from './obtain-common.js';
+import { type ImageHunt, isRegistrySource } from './obtain-registry.js';
 import type { ObtainRun, TagChange } from './obtain-run.js';
-import { stepOf, trySource } from './obtain-source.js';
+import { trySource } from './obtain-source.js';
 import { imagesUnavailable, type ObtainedImage, reportLine, type SourceReport } from './outcome.js';
-import { describeSource, type ImagePlan, type ImageSource, planImages } from './plan.js';
+import { describeSource, type ImageSource, planImages } from './plan.js';
 import { makeRegistryProbe, type RegistryProbe } from './registry-probe.js';
+import { sharedSignal } from './time-limit.js';
 
 export interface ObtainOptions {
   readonly engine: ImageEngine;
@@ -19,6 +25,10 @@ export interface ObtainOptions {
   readonly engineInfo?: EngineNetwork | undefined;
   readonly release: { readonly images: readonly ReleaseImage[] };
   readonly options: Pick<ImageOptions, 'mirrors' | 'build' | 'stallMs'>;
+  /** What every image is held to; one that it doesn't name can't be had. */
+  readonly lock?: ImageLock | undefined;
+  readonly clients: Pick<RegistryClients, 'clientFor'>;
+  readonly transport: ImageTransport;
   readonly builder?: ImageBuilder | undefined;
   readonly emit: EmitProgress;
   readonly signal?: AbortSignal | undefined;
@@ -36,8 +46,7 @@ const probeTimeoutMs = 5_000;
 const imagesAtOnce = 3;
 
 /** How far one image has come. */
-interface Progress {
-  readonly plan: ImagePlan;
+interface Progress extends ImageHunt {
   readonly reports: SourceReport[];
   obtained: ObtainedImage | undefined;
 }
@@ -51,32 +60,31 @@ interface Progress {
  * malformed mirror, `Aborted`, or what the engine connection or `onTag` threw. What was obtained until then stays.
  */
 export async function obtainImages(given: ObtainOptions): Promise<readonly ObtainedImage[]> {
-  const plans = planImages(given.release, given.options);
+  const plans = planImages(given.release, given.options, given.lock);
   const stop = new AbortController();
-  const probe = given.probe ?? makeRegistryProbe({ timeoutMs: probeTimeoutMs });
+  const { clients, clock } = given;
+  const probe = given.probe ?? makeRegistryProbe({ clients, timeoutMs: probeTimeoutMs, clock });
   const run: ObtainRun = {
     engine: given.engine,
     network: given.engineInfo,
     architecture: given.engineInfo ? imageArchitecture(given.engineInfo.architecture) : undefined,
+    clients,
     probe,
+    transport: given.transport,
     builder: given.builder,
     stallMs: given.options.stallMs,
     emit: given.emit,
-    signal: given.signal ? AbortSignal.any([given.signal, stop.signal]) : stop.signal,
+    signal: sharedSignal(given.signal, stop.signal),
     logger: given.logger,
-    clock: given.clock,
+    clock,
     onTag: given.onTag,
     dead: given.dead ?? new Map(),
   };
-  const images = plans.map((plan): Progress => ({ plan, reports: [], obtained: undefined }));
-  try {
-    await inParallel(images, imagesAtOnce, stop, async (image) => {
-      await trySources(run, image, (source) => source.kind !== 'build');
-    });
-    await buildMissing(run, images);
-  } finally {
-    if (!given.probe) await probe.close();
-  }
+  const images = plans.map((plan): Progress => ({ plan, tried: new Map(), reports: [], obtained: undefined }));
+  await inParallel(images, imagesAtOnce, stop, async (image) => {
+    await trySources(run, image, (source) => source.kind !== 'build');
+  });
+  await buildMissing(run, images);
   const missing = images.filter((image) => !image.obtained);
   for (const { plan } of missing) {
     run.emit({
@@ -104,7 +112,8 @@ async function trySources(run: ObtainRun, image: Progress, wanted: (source: Imag
   run.emit({ ...step, state: 'started' });
   for (const source of plan.sources.filter(wanted)) {
     const from = run.clock.monotonicMs();
-    const outcome = await trySource(run, plan, source);
+    const outcome = await trySource(run, image, source);
+    if (source.kind === 'engine' && outcome.outcome !== 'served') greetAll(run, image);
     const report: SourceReport = {
       source,
       outcome: outcome.outcome,
@@ -132,6 +141,14 @@ async function trySources(run: ObtainRun, image: Progress, wanted: (source: Imag
     if (source.kind !== 'engine' || report.code !== undefined) {
       run.emit({ type: 'note', level: 'warn', message: `${plan.image.name}: ${reportLine(report)}` });
     }
+  }
+}
+
+/** Those that hang do so together, while the first ones are asked. */
+function greetAll(run: ObtainRun, { plan }: ImageHunt): void {
+  for (const source of plan.sources) {
+    if (!isRegistrySource(source) || run.dead.has(source.host)) continue;
+    run.probe.greet(source.host, source.kind === 'mirror' ? source.scheme : undefined);
   }
 }
 
@@ -188,7 +205,7 @@ function hintFor({ options, release }: ObtainOptions): string {
   const hints: string[] = [];
   if (options.mirrors.length === 0)
     hints.push('Name a registry that has them with --mirror HOST[:PORT][/PATH], or --mirror cn.');
-  else hints.push('Check the mirrors, or add another with --mirror.');
+  else hints.push('Test the mirrors with hyperup images mirrors, or add another with --mirror.');
   if (!options.build && release.images.some((image) => image.recipe)) {
     hints.push("Or leave out --no-build, so that hyperup builds them from the distribution's packages.");
   }

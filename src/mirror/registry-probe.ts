@@ -1,30 +1,37 @@
-import { createHash } from 'node:crypto';
-import { Agent, type Dispatcher } from 'undici';
-import { errnoOf, HyperupError, throwIfAborted } from '../base/errors.js';
-import { certificateIssuer } from './certificate-issuer.js';
-import { manifestAccept, manifestSize } from './manifest.js';
-import { networkFailure, type ProbeFailure, probeFailure, probeTimeout } from './probe-failure.js';
+import { type Clock, systemClock } from '../base/clock.js';
+import { HyperupError, isHyperupError, throwIfAborted } from '../base/errors.js';
 import { type ImageReference, parseReference } from '../registry/reference.js';
-import { manifestFailure, notARegistry } from './registry-answer.js';
-import { HostError, type RegistryAnswer, registryGet } from './registry-fetch.js';
-import { anonymousToken } from './registry-token.js';
+import type { Descriptor, ManifestContent, RegistryClient, RegistryClients } from '../registry/types.js';
+import { type ParsedManifest, parseManifest } from './content/image-manifest.js';
+import { choosePlatform, formatPlatform } from './copy/choose-platform.js';
+import { failureOf, type ProbeFailure, probeFailure } from './probe-failure.js';
+import { orAborted, withinLimit } from './time-limit.js';
 
 export interface ProbeTarget {
   readonly reference: string;
-  /** What the user wrote; else TLS, with plain HTTP first where the engine allows that. */
+  /** What the user wrote; else the client finds out. */
   readonly scheme?: 'http' | 'https' | undefined;
-  /** The engine would take plain HTTP and any certificate from it. */
-  readonly insecure: boolean;
   /** Such as `amd64`; undefined: not looked at. */
   readonly architecture?: string | undefined;
+  /** What a lock wants: the manifest for that architecture, under whatever name. */
+  readonly pin?: { readonly root: string; readonly manifest: string } | undefined;
+}
+
+/** What a transfer for one platform moves. */
+export interface PlatformImage {
+  readonly manifest: ManifestContent;
+  readonly config: Descriptor;
+  readonly layers: readonly Descriptor[];
 }
 
 export interface ProbeSuccess {
   readonly ok: true;
-  /** Of the manifest, computed from what was served. */
-  readonly digest: string;
-  /** What a pull would bring in, compressed; undefined where the manifest doesn't say. */
+  /** Of what the name stands for: a manifest, or the index that names it. */
+  readonly root: ManifestContent;
+  /** What a transfer would bring in, compressed; undefined where the manifest doesn't say. */
   readonly sizeBytes: number | undefined;
+  /** For the architecture that was asked for; undefined where it is an index and none was. */
+  readonly image: PlatformImage | undefined;
 }
 
 export type ProbeResult = ProbeSuccess | ProbeFailure;
@@ -33,185 +40,139 @@ export type ProbeResult = ProbeSuccess | ProbeFailure;
 export interface RegistryProbe {
   /** Never throws but `Aborted`. */
   probe(target: ProbeTarget, signal: AbortSignal | undefined): Promise<ProbeResult>;
-  close(): Promise<void>;
+  /** Whether that repository has the manifest, which costs no pull where pulls are counted. Never throws but `Aborted`. */
+  has(target: Pick<ProbeTarget, 'reference' | 'scheme'>, digest: string, signal?: AbortSignal): Promise<boolean>;
+  /** Begins to ask a registry what it is, so that several that hang are waited for together. */
+  greet(host: string, scheme?: 'http' | 'https'): void;
 }
 
 export interface ProbeOptions {
+  readonly clients: Pick<RegistryClients, 'clientFor'>;
   /** For one registry's answer, redirects and token included. */
   readonly timeoutMs: number;
-  /** In place of real connections, for tests. */
-  readonly dispatcher?: Dispatcher;
-}
-
-/** How the base of a registry is reached, once it has answered. */
-interface Reached {
-  readonly ok: true;
-  readonly base: URL;
-  readonly challenge: string | undefined;
-  readonly dispatcher: Dispatcher;
+  readonly clock?: Clock | undefined;
 }
 
 /**
- * A probe with connections of its own; the caller closes it. A registry's `/v2/` is asked once and remembered, so that
- * one that hangs costs its time limit once however many images are looked for.
+ * A probe over the clients given. A registry's `/v2/` is asked once and remembered, so that one that hangs costs its
+ * time limit once however many images are looked for.
  * Source: OCI distribution spec v1.1, "Determining Support" and "Pulling manifests".
  */
-export function makeRegistryProbe(options: ProbeOptions): RegistryProbe {
-  const strict = options.dispatcher ?? new Agent({ connect: { timeout: options.timeoutMs } });
-  const lax = options.dispatcher ?? new Agent({ connect: { timeout: options.timeoutMs, rejectUnauthorized: false } });
-  const closing = new AbortController();
-  const reached = new Map<string, Promise<Reached | ProbeFailure>>();
+export function makeRegistryProbe({ clients, timeoutMs, clock = systemClock }: ProbeOptions): RegistryProbe {
+  const reached = new Map<string, Promise<ProbeFailure | undefined>>();
 
-  const timed = async <T>(host: string, work: (signal: AbortSignal) => Promise<T>): Promise<T | ProbeFailure> => {
-    const limit = new AbortController();
-    const timer = setTimeout(() => limit.abort(probeTimeout(host)), options.timeoutMs);
-    const signal = AbortSignal.any([limit.signal, closing.signal]);
+  const timed = async <T>(host: string, pinging: boolean, signal: AbortSignal | undefined, work: Work<T>) => {
+    const message = `${host} gave no answer within ${timeoutMs / 1000} s`;
     try {
-      return await orAborted(work(signal), signal);
+      return await withinLimit({ clock, limitMs: timeoutMs, message, signal }, work);
     } catch (error) {
-      return await explain(error, host, options.timeoutMs, signal);
-    } finally {
-      clearTimeout(timer);
+      throwIfAborted(signal, `ask ${host}`);
+      return failureOf(error, pinging);
     }
   };
 
-  const reach = (target: ProbeTarget, reference: ImageReference): Promise<Reached | ProbeFailure> => {
-    const host = reference.domain;
-    const key = `${target.scheme ?? ''} ${host} ${target.insecure}`;
-    const known = reached.get(key);
-    if (known) return known;
-    const schemes = target.scheme ? [target.scheme] : target.insecure ? ['http', 'https'] : ['https'];
-    const asked = timed(host, (signal) => ping(host, schemes, target.insecure ? lax : strict, signal));
+  // Not under the caller's signal: the answer is for all who ask.
+  const reach = (client: RegistryClient, host: string): Promise<ProbeFailure | undefined> =>
+    timed(host, true, undefined, async (limit) => {
+      await client.ping({ signal: limit });
+      return undefined;
+    });
+
+  const greeted = (host: string, scheme: 'http' | 'https' | undefined): Promise<ProbeFailure | undefined> => {
+    const key = `${scheme ?? ''} ${host}`;
+    const asked = reached.get(key) ?? reach(clients.clientFor(host, scheme), host);
     reached.set(key, asked);
     return asked;
+  };
+
+  const answering = async (host: string, scheme: 'http' | 'https' | undefined, signal: AbortSignal | undefined) => {
+    const asked = greeted(host, scheme);
+    return await (signal ? orAborted(asked, signal) : asked);
   };
 
   return {
     async probe(target, signal) {
       throwIfAborted(signal, `ask for ${target.reference}`);
       const reference = parseReference(target.reference);
-      const work = (async () => {
-        const registry = await reach(target, reference);
-        if (!registry.ok) return registry;
-        return await timed(reference.domain, (limit) => askManifest(registry, reference, target, limit));
-      })();
-      try {
-        return await (signal ? orAborted(work, signal) : work);
-      } catch (error) {
-        throwIfAborted(signal, `ask for ${target.reference}`);
-        throw error;
-      }
+      const host = reference.domain;
+      const failure = await answering(host, target.scheme, signal);
+      if (failure) return failure;
+      const client = clients.clientFor(host, target.scheme);
+      return await timed(host, false, signal, (limit) => askManifest(client, reference, target, limit));
     },
-    async close() {
-      closing.abort(new HyperupError('Aborted', 'ask registries: closed'));
-      if (options.dispatcher) return;
-      await Promise.all([strict.destroy(), lax.destroy()]);
+    async has({ reference, scheme }, digest, signal) {
+      const { domain: host, path } = parseReference(reference);
+      if (await answering(host, scheme, signal)) return false;
+      const client = clients.clientFor(host, scheme);
+      const found = await timed(host, false, signal, async (limit) => {
+        const descriptor = await client.headManifest(path, digest, { signal: limit });
+        return descriptor?.digest === digest;
+      });
+      return found === true;
+    },
+    greet(host, scheme) {
+      void greeted(host, scheme);
     },
   };
 }
 
-async function ping(
-  host: string,
-  schemes: readonly string[],
-  dispatcher: Dispatcher,
-  signal: AbortSignal,
-): Promise<Reached | ProbeFailure> {
-  for (const scheme of schemes) {
-    const isLast = scheme === schemes.at(-1);
-    const base = new URL(`${scheme}://${apiHost(host)}/v2/`);
-    let answer: RegistryAnswer;
-    try {
-      answer = await registryGet(dispatcher, base, {}, signal);
-    } catch (error) {
-      // A TLS server hangs up on plain HTTP, or answers 400.
-      if (isLast || signal.aborted || !hungUp(error)) throw error;
-      continue;
-    }
-    if (answer.status === 400 && !isLast) continue;
-    const failure = notARegistry(answer, host);
-    return failure ?? { ok: true, base, challenge: answer.headers.get('www-authenticate'), dispatcher };
-  }
-  return probeFailure('notRegistry', `${host} is not a registry`, true);
-}
-
-function hungUp(error: unknown): boolean {
-  const code = error instanceof HostError ? errnoOf(error.cause) : undefined;
-  return code === 'ECONNRESET' || code === 'EPIPE' || code === 'UND_ERR_SOCKET' || /^HPE_/.test(code ?? '');
-}
+type Work<T> = (signal: AbortSignal) => Promise<T>;
 
 async function askManifest(
-  registry: Reached,
+  client: RegistryClient,
   reference: ImageReference,
   target: ProbeTarget,
   signal: AbortSignal,
 ): Promise<ProbeResult> {
-  const { base, dispatcher } = registry;
-  let authorization: { authorization?: string } = {};
-  const get = async (name: string): Promise<RegistryAnswer> => {
-    const url = new URL(`${reference.path}/manifests/${name}`, base);
-    const first = await registryGet(dispatcher, url, { accept: manifestAccept, ...authorization }, signal);
-    if (first.status !== 401 || authorization.authorization !== undefined) return first;
-    const token = await anonymousToken(dispatcher, first.headers.get('www-authenticate') ?? '', reference.path, signal);
-    if (token === undefined) return first;
-    authorization = { authorization: `Bearer ${token}` };
-    return await registryGet(dispatcher, url, { accept: manifestAccept, ...authorization }, signal);
-  };
-  if (registry.challenge) {
-    const token = await anonymousToken(dispatcher, registry.challenge, reference.path, signal);
-    if (token !== undefined) authorization = { authorization: `Bearer ${token}` };
+  const { path } = reference;
+  const host = reference.domain;
+  const root = target.pin
+    ? await pinnedManifest(client, reference, target.pin.manifest, signal)
+    : await client.getManifest(path, reference.digest ?? reference.tag ?? 'latest', { signal });
+  const parsed = parseManifest(root.bytes, `read manifest of ${host}/${path}`);
+  if (parsed.kind === 'image') return { ok: true, root, ...platformImage(root, parsed) };
+  if (target.architecture === undefined) return { ok: true, root, sizeBytes: undefined, image: undefined };
+  const child = choosePlatform(parsed.manifests, { os: 'linux', architecture: target.architecture });
+  if (!child) {
+    const offered = parsed.manifests.flatMap(({ platform }) => (platform ? [formatPlatform(platform)] : []));
+    const known = offered.filter((name) => !name.startsWith('unknown/')).join(', ') || 'nothing';
+    return probeFailure('platform', `${host}: it has nothing for linux/${target.architecture}, only ${known}`);
   }
-  const wanted = reference.digest ?? reference.tag ?? 'latest';
-  const answer = await get(wanted);
-  const failure = manifestFailure(answer, reference);
-  if (failure) return failure;
-  const digest = `sha256:${createHash('sha256').update(answer.body).digest('hex')}`;
-  const promised = reference.digest ?? answer.headers.get('docker-content-digest');
-  if (promised?.startsWith('sha256:') && promised !== digest) {
-    return probeFailure(
-      'digest',
-      `manifest is ${digest}, want ${promised} as ${reference.digest ? 'pinned' : 'the registry says'}`,
-    );
-  }
-  const size = await manifestSize(answer.body, target.architecture, async (child) => {
-    const part = await get(child);
-    return part.status === 200 ? part.body : undefined;
-  });
-  if (!size.ok) return probeFailure(size.kind, `${reference.domain}: ${size.reason}`);
-  return { ok: true, digest, sizeBytes: size.sizeBytes };
+  const manifest = await client.getManifest(path, child.digest, { signal });
+  const content = parseManifest(manifest.bytes, `read manifest of ${host}/${path}`);
+  if (content.kind === 'index') return probeFailure('platform', `${host}: ${child.digest} is an index within an index`);
+  return { ok: true, root, ...platformImage(manifest, content) };
 }
 
-async function explain(error: unknown, host: string, timeoutMs: number, limit: AbortSignal): Promise<ProbeFailure> {
-  const at = error instanceof HostError ? error.host : host;
-  const cause: unknown = limit.aborted ? limit.reason : error instanceof HostError ? error.cause : error;
-  if (cause instanceof HyperupError && cause.code === 'RegistryFailed')
-    return probeFailure('notRegistry', cause.message);
-  const plain = networkFailure(cause, at, timeoutMs);
-  const failure =
-    plain.kind === 'tls' ? networkFailure(cause, at, timeoutMs, await certificateIssuer(at, timeoutMs)) : plain;
-  return at === apiHost(host) ? failure : { ...failure, reason: `${host} sends on to ${at}: ${failure.reason}` };
+function platformImage(
+  manifest: ManifestContent,
+  { config, layers }: Extract<ParsedManifest, { kind: 'image' }>,
+): Pick<ProbeSuccess, 'sizeBytes' | 'image'> {
+  // A layer that is there twice moves once.
+  const sizes = new Map([config, ...layers].map(({ digest, size }) => [digest, size]));
+  const sizeBytes = [...sizes.values()].reduce((sum, size) => sum + size, 0);
+  return { sizeBytes, image: { manifest, config, layers } };
 }
 
-/** Docker Hub's API does not live under its name. */
-function apiHost(domain: string): string {
-  return domain === 'docker.io' ? 'registry-1.docker.io' : domain;
-}
-
-/** The work's outcome, or the signal's reason once it has fired, whether the work heeds the signal or not. */
-async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  let stop = () => {};
-  const aborted = new Promise<never>((_, reject) => {
-    const reason = () =>
-      reject(signal.reason instanceof Error ? signal.reason : new HyperupError('Aborted', 'interrupted'));
-    // Work that heeds the signal comes first: its error knows which host it was waiting for.
-    stop = () => setImmediate(reason);
-    if (signal.aborted) stop();
-    else signal.addEventListener('abort', stop, { once: true });
-  });
+/** By its digest; where the registry hasn't got it, what its tag stands for tells a stale mirror from an empty one. */
+async function pinnedManifest(
+  client: RegistryClient,
+  { domain, path, tag }: ImageReference,
+  digest: string,
+  signal: AbortSignal,
+): Promise<ManifestContent> {
   try {
-    return await Promise.race([work, aborted]);
-  } finally {
-    signal.removeEventListener('abort', stop);
-    // Left to itself where the signal won.
-    work.catch(() => {});
+    return await client.getManifest(path, digest, { signal });
+  } catch (error) {
+    if (!isHyperupError(error, 'NotFound') || tag === undefined) throw error;
+    const tagged = await client.headManifest(path, tag, { signal }).catch(() => undefined);
+    if (!tagged) throw error;
+    // There are mirrors that know tags only.
+    if (tagged.digest === digest) return await client.getManifest(path, tag, { signal });
+    throw new HyperupError(
+      'DigestMismatch',
+      `${domain} has ${tagged.digest} as ${path}:${tag}, want ${digest} as the lock says`,
+      { details: { kind: 'digest', host: domain, got: tagged.digest, want: digest } },
+    );
   }
 }

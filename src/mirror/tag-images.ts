@@ -1,9 +1,9 @@
 import type { ImageEngine, ImageSummary } from '../docker/types.js';
+import { baseName, formatReference, type ImageReference, parseReference } from '../registry/reference.js';
 import type { ReleaseImage } from '../release/types.js';
 import { canonicalTag } from './list-images.js';
 import { mirrorCandidates, parseMirrors } from './mirror-spec.js';
 import type { TagChange } from './obtain-run.js';
-import { baseName, formatReference, type ImageReference, parseReference } from '../registry/reference.js';
 import { imageFault } from './verify-image.js';
 
 /** What `images tag` did for one image. */
@@ -36,7 +36,8 @@ export async function tagImages(options: TagOptions): Promise<readonly TagResult
   for (const image of options.images) {
     const reference = canonicalTag(image);
     const canonical = parseReference(image.reference);
-    const want = { architecture: options.architecture, digest: canonical.digest };
+    const digests = canonical.digest === undefined ? undefined : [canonical.digest];
+    const want = { architecture: options.architecture, digests };
     const present = await options.engine.inspectImage(reference);
     if (present && !imageFault(reference, present, want)) {
       results.push({ name: image.name, reference, outcome: 'present', from: undefined });

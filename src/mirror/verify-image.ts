@@ -4,21 +4,25 @@ import type { ImageSummary } from '../docker/types.js';
 export interface ImageExpectation {
   /** Such as `amd64`; undefined: not checked. */
   readonly architecture: string | undefined;
-  /** What the reference pins; undefined: not checked. */
-  readonly digest: string | undefined;
+  /**
+   * What a reference or a lock pins, as digests of which one is enough: of the index, of the manifest, and, where it is
+   * known, of the configuration, which is the id of an image that was loaded. Undefined: not checked.
+   */
+  readonly digests: readonly string[] | undefined;
 }
 
 /**
- * What is wrong with an image that the engine has: `DigestMismatch` where none of its repository digests is the wanted
- * one, `Conflict` where it is for another machine; undefined where it is as wanted.
+ * What is wrong with an image that the engine has: `DigestMismatch` where neither its repository digests nor its id is
+ * a wanted one, `Conflict` where it is for another machine; undefined where it is as wanted. The id is the
+ * configuration's digest; with the containerd image store it is the manifest's.
  */
 export function imageFault(reference: string, image: ImageSummary, want: ImageExpectation): HyperupError | undefined {
   const digests = image.digests.map((name) => name.slice(name.indexOf('@') + 1));
-  // With the containerd image store the id is the manifest's digest.
-  if (want.digest !== undefined && !digests.includes(want.digest) && image.id !== want.digest) {
-    const got = digests.length === 0 ? 'no digest' : digests.join(', ');
-    return new HyperupError('DigestMismatch', `check ${reference}: got ${got}, want ${want.digest}`, {
-      details: { reference, got: digests, want: want.digest },
+  if (want.digests !== undefined && ![image.id, ...digests].some((digest) => want.digests?.includes(digest))) {
+    const got = digests.length === 0 ? `no digest (image ${image.id})` : digests.join(', ');
+    const wanted = want.digests[0] ?? '';
+    return new HyperupError('DigestMismatch', `check ${reference}: got ${got}, want ${wanted}`, {
+      details: { reference, got: digests, id: image.id, want: wanted },
     });
   }
   const got = image.architecture;

@@ -1,6 +1,7 @@
 import { lookup } from 'node:dns/promises';
-import { cpus, hostname, networkInterfaces } from 'node:os';
+import { cpus, hostname } from 'node:os';
 import type { Clock } from '../base/clock.js';
+import { readLocalAddresses } from '../config/host-facts.js';
 import type { Engine } from '../docker/types.js';
 import type { Host } from '../host/host.js';
 import type { ProbeEngine } from './privileged-probe.js';
@@ -33,8 +34,7 @@ export function systemFactSources(
     uid: () => process.getuid?.() ?? -1,
     cpus: () => cpus().length,
     hostname,
-    localAddresses: () =>
-      Object.values(networkInterfaces()).flatMap((entries) => (entries ?? []).map(({ address }) => address)),
+    localAddresses: readLocalAddresses,
     lookup: async (name) => (await lookup(name, { all: true })).map(({ address }) => address),
   };
 }

@@ -11,6 +11,7 @@ import { type TagResult, tagImages as tagLocalImages } from '../mirror/tag-image
 import { releaseFor } from '../release/release-for.js';
 import type { ReleaseImage, ReleaseSpec } from '../release/types.js';
 import { readRecord } from './cluster-record.js';
+import { withImageSources } from './image-sources.js';
 import { makeQuietRuntime, makeRuntime, type RunContext, type Runtime } from './runtime.js';
 import { makeImageBuilder } from './steps/obtain-images.js';
 import { withEngine } from './with-engine.js';
@@ -61,19 +62,22 @@ export function pullImages(
     return withEngine(options.engineHost, runtime, async (engine) => {
       const info = await engine.info();
       const builder = await makeImageBuilder(engine, info, options.images, runtime);
-      return withTagJournal(options, runtime, (onTag) =>
-        obtainImages({
-          engine,
-          engineInfo: info,
-          release: { images },
-          options: options.images,
-          builder,
-          emit,
-          signal,
-          logger: runtime.logger,
-          clock: runtime.clock,
-          onTag,
-        }),
+      return withImageSources(options.images, engine, info, runtime, (sources) =>
+        withTagJournal(options, runtime, (onTag) =>
+          obtainImages({
+            engine,
+            engineInfo: info,
+            release: { images },
+            options: options.images,
+            ...sources,
+            builder,
+            emit,
+            signal,
+            logger: runtime.logger,
+            clock: runtime.clock,
+            onTag,
+          }),
+        ),
       );
     });
   }, run.signal);

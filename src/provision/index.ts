@@ -1,12 +1,15 @@
+export { planSave, saveImages, serveImages, syncImages } from './bundle-verbs.js';
 export { preflight } from './check-machine.js';
 export { componentLogs } from './component-logs.js';
 export { engineConfigure, engineInstall, engineStatus } from './engine-verbs.js';
 export { buildImages, listImages, pullImages, tagImages } from './image-verbs.js';
 export { install } from './install.js';
 export { kubeconfigMerge, kubeconfigPrint, kubeconfigRemove } from './kubeconfig-verbs.js';
+export { lockImages, surveyMirrors, verifyImages } from './lock-verbs.js';
 export { planInstall } from './plan-install.js';
 export { render } from './render.js';
 export type { RunContext } from './runtime.js';
 export type * from './types.js';
 export { uninstall } from './uninstall.js';
 export { status, verify } from './verify.js';
+export { importImages, planImport, watchImages } from './workload-verbs.js';

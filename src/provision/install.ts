@@ -16,6 +16,7 @@ import { runSteps, type Step } from './step.js';
 import { checkKubeconfigStep } from './steps/check-kubeconfig.js';
 import { connectEngineStep } from './steps/connect-engine.js';
 import { handOverStep } from './steps/hand-over.js';
+import { loadBundleStep, withoutNetwork } from './steps/load-bundle.js';
 import { obtainImagesStep } from './steps/obtain-images.js';
 import { openJournalStep } from './steps/open-journal.js';
 import { preflightStep } from './steps/preflight.js';
@@ -35,6 +36,7 @@ const steps: readonly Step<InstallContext>[] = [
   preflightStep,
   checkKubeconfigStep,
   openJournalStep,
+  loadBundleStep,
   obtainImagesStep,
   prepareHostStep,
   startKubeletStep,
@@ -51,7 +53,8 @@ const steps: readonly Step<InstallContext>[] = [
  * Makes a verified single-node cluster, or finds that it is there. Rolls back on failure and on abort, unless
  * `keepOnFailure`. Throws (through `result`) what the failing step threw.
  */
-export function install(options: InstallOptions, run: RunContext = {}): Operation<InstallResult> {
+export function install(given: InstallOptions, run: RunContext = {}): Operation<InstallResult> {
+  const options = withoutNetwork(given);
   return startOperation(async (emit, signal) => {
     const runtime = makeRuntime(run, emit, signal);
     const startedMs = runtime.clock.monotonicMs();

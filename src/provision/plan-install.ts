@@ -19,10 +19,12 @@ import { kubeletConfigFile, staticPodFiles } from './cluster-files.js';
 import { clusterInputs, pkiOptions } from './cluster-inputs.js';
 import { recordPath } from './cluster-record.js';
 import { pkiDir } from './identities.js';
+import { withImageSources } from './image-sources.js';
 import { plannedContainer } from './node-agent.js';
 import { type DnsPlan, namedMirrors, planDns } from './plan-dns.js';
 import { planKubelet } from './plan-kubelet.js';
 import { makeQuietRuntime, type RunContext, type Runtime } from './runtime.js';
+import { fromBundle, readBundled, withoutNetwork } from './steps/load-bundle.js';
 import { makeImageBuilder } from './steps/obtain-images.js';
 import type { InstallPlan } from './types.js';
 import { withEngine } from './with-engine.js';
@@ -31,10 +33,12 @@ import { withEngine } from './with-engine.js';
  * What an install would do, without doing any of it: nothing is written, pulled, run or changed. Throws what would end
  * the install before its first change, the faults of the machine first.
  */
-export async function planInstall(options: InstallOptions, run: RunContext = {}): Promise<InstallPlan> {
+export async function planInstall(given: InstallOptions, run: RunContext = {}): Promise<InstallPlan> {
+  const options = withoutNetwork(given);
   const runtime = makeQuietRuntime(run);
   const { cluster } = options;
   const plan = planKubelet(cluster.kubelet, releaseFor(cluster.kubernetesVersion));
+  const bundled = await readBundled(options);
   return withEngine(options.engineHost, runtime, async (engine) => {
     const engineInfo = await engine.info();
     const { result, facts } = await checkMachine(options, runtime, { engine }, false);
@@ -43,24 +47,33 @@ export async function planInstall(options: InstallOptions, run: RunContext = {})
     const resolvConf = facts.resolver.known ? facts.resolver.value.chosen : '/etc/resolv.conf';
     const manifests = await readManifests(join(runtime.packageRoot, 'manifests'));
     const builder = await makeImageBuilder(engine, engineInfo, options.images, runtime);
-    const survey = (images: readonly ReleaseImage[], mirrors = options.images.mirrors) =>
-      surveyImages({
-        engine,
-        engineInfo,
-        release: { images },
-        options: { ...options.images, mirrors },
-        builder,
-        signal: runtime.signal,
-      });
-    const [{ release, images }, dns] = await Promise.all([
-      surveyLayouts(
-        plan.layouts.map((layout) => releaseFor(cluster.kubernetesVersion, layout)),
-        (release) => survey(release.images),
-      ),
-      surveyDns(planDns(cluster), options.images.mirrors, (mirrors) =>
-        survey([releaseFor(cluster.kubernetesVersion).coredns], mirrors),
-      ),
-    ]);
+    const [{ release, images }, dns] = await withImageSources(
+      options.images,
+      engine,
+      engineInfo,
+      runtime,
+      (sources) => {
+        const survey = (images: readonly ReleaseImage[], mirrors = options.images.mirrors) =>
+          surveyImages({
+            engine,
+            engineInfo,
+            release: { images },
+            options: { ...options.images, mirrors },
+            ...sources,
+            builder,
+            signal: runtime.signal,
+          }).then((found) => fromBundle(found, bundled));
+        return Promise.all([
+          surveyLayouts(
+            plan.layouts.map((layout) => releaseFor(cluster.kubernetesVersion, layout)),
+            (release) => survey(release.images),
+          ),
+          surveyDns(planDns(cluster), options.images.mirrors, (mirrors) =>
+            survey([releaseFor(cluster.kubernetesVersion).coredns], mirrors),
+          ),
+        ]);
+      },
+    );
     const inputs = await clusterInputs(cluster, release, engineInfo, resolvConf, dns.kind);
     const pods = staticPodFiles(manifests, inputs.controlPlane);
     const known = [

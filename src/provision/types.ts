@@ -52,7 +52,7 @@ export interface InstallPlan {
   readonly images: readonly {
     readonly name: string;
     readonly reference: string;
-    readonly source: 'engine' | 'mirror' | 'build' | 'unavailable';
+    readonly source: 'engine' | 'bundle' | 'mirror' | 'build' | 'unavailable';
     readonly detail: string;
     readonly sizeBytes: number | undefined;
   }[];

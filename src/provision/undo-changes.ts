@@ -50,6 +50,7 @@ const executors: { readonly [K in HostChangeKind]: Undo<Extract<HostChange, { ki
   file: plain,
   sharedMount: plain,
   sysctl: plain,
+  route: plain,
   async container(change, _, options) {
     const engine = requireEngine(options, `remove container ${change.name}`);
     const labels = Object.entries(change.labels).map(([key, value]) => `${key}=${value}`);

@@ -142,9 +142,10 @@ t.test('a pod from its sandbox to its removal', async (t) => {
     t.match(status.containers, [
       { id, name: 'main', state: 'running', attempt: 0, image, exitCode: 0, hash: /^[0-9a-f]{16}$/, pid: Number },
     ]);
-    t.strictSame(await runtime.listPods().then((pods) => pods.map(({ digest: _digest, status: _status, ...rest }) => rest)), [
-      { uid, name: 'web', namespace: 'default', running: true, terminationGraceSeconds: 5 },
-    ]);
+    t.strictSame(
+      await runtime.listPods().then((pods) => pods.map(({ digest: _digest, status: _status, ...rest }) => rest)),
+      [{ uid, name: 'web', namespace: 'default', running: true, terminationGraceSeconds: 5 }],
+    );
   });
   await t.test('commands run in it', async (t) => {
     const answer = await runtime.execSync(id, [busybox, 'sh', '-c', 'id -u; hostname; cat /etc/resolv.conf; exit 4'], {

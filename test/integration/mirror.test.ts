@@ -1,3 +1,4 @@
+import { readdir } from 'node:fs/promises';
 import t from 'tap';
 import { systemClock } from '../../src/base/clock.js';
 import { isHyperupError } from '../../src/base/errors.js';
@@ -7,11 +8,11 @@ import { connectEngine } from '../../src/docker/connect.js';
 import { obtainImages } from '../../src/mirror/obtain.js';
 import type { TagChange } from '../../src/mirror/obtain-run.js';
 import { describeSource } from '../../src/mirror/plan.js';
-import { makeRegistryProbe } from '../../src/mirror/registry-probe.js';
 import { surveyImages } from '../../src/mirror/survey.js';
 import { startFaultRegistry } from '../fakes/fault-registry.js';
 import { pushManifest, pushTinyImage, startRegistry } from '../fixtures/registry.js';
 import { makeManifestList, manifestListType } from '../fixtures/registry-image.js';
+import { makeImageTools } from './image-tools.js';
 
 /** Names that no other test uses, so that nothing of anybody's is in the way. */
 const run = `mirror-test-${process.pid}`;
@@ -45,21 +46,30 @@ async function obtain(
 ): Promise<Outcome & { readonly obtained: Awaited<ReturnType<typeof obtainImages>> }> {
   const events: ProgressEvent[] = [];
   const tags: TagChange[] = [];
-  const obtained = await obtainImages({
-    engine,
-    engineInfo,
-    release: { images },
-    options: { mirrors, build: false, stallMs },
-    emit: (event) => events.push(event),
-    logger: silentLogger,
-    clock: systemClock,
-    onTag: async (change) => {
-      const already = await engine.inspectImage(change.reference);
-      t.equal(already?.id, change.previousId, 'journaled before the tag changes');
-      tags.push(change);
-    },
-  });
-  return { obtained, events, tags };
+  const { clients, probe, transport, blobsDir, close } = await makeImageTools(engine, { silenceMs: stallMs / 2 });
+  try {
+    const obtained = await obtainImages({
+      engine,
+      engineInfo,
+      release: { images },
+      options: { mirrors, build: false, stallMs },
+      clients,
+      probe,
+      transport,
+      emit: (event) => events.push(event),
+      logger: silentLogger,
+      clock: systemClock,
+      onTag: async (change) => {
+        const already = await engine.inspectImage(change.reference);
+        t.equal(already?.id, change.previousId, 'journaled before the tag changes');
+        tags.push(change);
+      },
+    });
+    t.same(await readdir(blobsDir), [], 'no part stays of what is in the engine');
+    return { obtained, events, tags };
+  } finally {
+    await close();
+  }
 }
 
 t.afterEach(async () => {
@@ -99,7 +109,7 @@ t.test('comes through the last good mirror and says why it skipped the others', 
       /HTTP 503/,
       /no answer within 5 s/,
       /want sha256:0{64} as the registry says/,
-      /verif|digest/i,
+      /served sha256:/,
       /web page titled "Hotel login"/,
       /login/,
       /manifest unknown/,
@@ -115,7 +125,7 @@ t.test('comes through the last good mirror and says why it skipped the others', 
     t.same((await engine.inspectImage(reference))?.id, id, 'it is there under its canonical name');
     t.equal(await engine.inspectImage(good), undefined, `the mirror's name is gone`);
     const tag = tags.find((change) => change.reference === reference);
-    t.same(tag, { reference, previousId: undefined, pulledAs: good });
+    t.same(tag, { reference, previousId: undefined, pulledAs: undefined });
   }
   const notes = events.filter((event) => event.type === 'note');
   t.ok(notes.length >= faults.length * images.length, 'each failure is told as it happens');
@@ -143,7 +153,7 @@ t.test('a layer that stops coming is given up after the time limit', async (t) =
   t.ok(performance.now() - started < 10_000);
   t.match(obtained[0]?.reports, [
     { outcome: 'failed' },
-    { outcome: 'failed', code: 'Timeout', reason: /2 s/ },
+    { outcome: 'failed', code: 'Timeout', reason: /bytes in 1 s/ },
     { outcome: 'skipped', reason: /not asked again/ },
     { outcome: 'served' },
   ]);
@@ -185,7 +195,7 @@ t.test('a pinned digest is pulled and held to', async (t) => {
   const failure = await obtain([foreign], [liar.host, 'none']).catch((error: unknown) => error);
   t.ok(isHyperupError(failure, 'ImageUnavailable'));
   t.match(failure, {
-    details: { images: [{ sources: [{}, { code: 'DigestMismatch', reason: /want sha256:1{64} as pinned/ }] }] },
+    details: { images: [{ sources: [{}, { code: 'DigestMismatch', reason: /want sha256:1{64} as asked for/ }] }] },
   });
 });
 
@@ -226,9 +236,13 @@ t.test("a name of the user's stays, and an image under a mirror's name needs no 
 
 t.test('a survey tells sources and sizes, and pulls nothing', async (t) => {
   const pushed = await pushTinyImage(registry.host, `other/${run}/seen`, 'v1', `${run} seen`);
+  const { clients, probe, close } = await makeImageTools(engine);
+  t.teardown(close);
   const survey = await surveyImages({
     engine,
     engineInfo,
+    clients,
+    probe,
     release: { images: [image('seen'), image('unseen')] },
     options: { mirrors: [`${registry.host}/other`, 'none'], build: true },
   });
@@ -240,18 +254,14 @@ t.test('a survey tells sources and sizes, and pulls nothing', async (t) => {
 });
 
 t.test('a registry that sends elsewhere is not blamed for what fails there', async (t) => {
-  const hanging = await startFaultRegistry('hangs');
   const refusing = await startFaultRegistry('refuses');
-  const probe = makeRegistryProbe({ timeoutMs: 500 });
-  t.teardown(() => Promise.all([hanging.close(), refusing.close(), probe.close()]));
-  const cases = [
-    { elsewhere: hanging.host, says: `${hanging.host} gave no answer within 0.5 s` },
-    { elsewhere: refusing.host, says: `${refusing.host} refused the connection` },
-  ];
-  for (const { elsewhere, says } of cases) {
-    const sender = await startFaultRegistry('sends-elsewhere', elsewhere);
-    const result = await probe.probe({ reference: `${sender.host}/a:v1`, insecure: true }, undefined);
-    t.match(result, { ok: false, reason: `${sender.host} sends on to ${elsewhere}: ${says}` });
-    await sender.close();
-  }
+  const { probe, close } = await makeImageTools(engine);
+  t.teardown(() => Promise.all([refusing.close(), close()]));
+  const sender = await startFaultRegistry('sends-elsewhere', refusing.host);
+  t.teardown(() => sender.close());
+  const result = await probe.probe({ reference: `${sender.host}/a:v1` }, undefined);
+  t.match(result, {
+    ok: false,
+    reason: new RegExp(`${sender.host} sends on to ${refusing.host}: ${refusing.host} refused the connection`),
+  });
 });

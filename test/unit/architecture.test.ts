@@ -46,7 +46,9 @@ const root = join(process.cwd(), 'src');
 
 function sourceFile(path: string, text: string): SourceFile {
   const code = withoutComments(text);
-  const statements = code.matchAll(/\b(?:import|export)\b[^'"`;]*?\bfrom\s*'([^']+)'|\bimport\s*\(?\s*'([^']+)'/g);
+  const statements = code.matchAll(
+    /\b(?:import|export)\b[^'"`;]*?\bfrom\s*'([^']+)'|(?<!')\bimport\s*\(?\s*'([^']+)'/g,
+  );
   const targets = [...statements].map((match) => match[1] ?? match[2] ?? '');
   return {
     path,

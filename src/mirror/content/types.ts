@@ -1,5 +1,20 @@
 import type { Readable } from 'node:stream';
-import type { BlobStream, ByteRange, Descriptor, ManifestContent } from '../../registry/types.js';
+import type { Clock } from '../../base/clock.js';
+import type { Logger } from '../../base/logger.js';
+import type { ImageEngine } from '../../docker/types.js';
+import type { BlobStream, ByteRange, Descriptor, ManifestContent, RegistryClients } from '../../registry/types.js';
+
+/** What readers and writers of the transports work with; the caller owns and closes all of it. */
+export interface ContentDeps {
+  /** For `docker-daemon:`. */
+  readonly engine?: ImageEngine | undefined;
+  /** For `docker://`. */
+  readonly registries?: RegistryClients | undefined;
+  /** A folder for spool files; made where it is absent. What is put there goes at `close`, `commit` or `abort`. */
+  readonly tmpDir: string;
+  readonly logger: Logger;
+  readonly clock: Clock;
+}
 
 /** One place that a blob can be had from by ranges: a repository of a registry. */
 export interface BlobOrigin {
@@ -26,6 +41,11 @@ export interface FetchBlobRequest {
   readonly path: string;
   /** Called with bytes as they come in order from the blob's start, before the digest is known to be right; for targets that stream. */
   readonly onPrefix?: ((chunk: Buffer) => void | Promise<void>) | undefined;
+  /**
+   * What `onPrefix` was given came out wrong and it begins anew from the blob's start, from other origins. Where this is
+   * absent, a fetch with `onPrefix` rejects with `DigestMismatch` then; the next one asks the other origins.
+   */
+  readonly onRestart?: (() => void | Promise<void>) | undefined;
   /** Newly moved bytes, and by whom. Bytes found in place are told once with origin `undefined`. */
   readonly onBytes?: ((bytes: number, origin: string | undefined) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -60,6 +80,11 @@ export interface ImageReader {
 /** A target for one or more images. Blobs first, then manifests from the leaves to the root, then `commit`. */
 export interface ImageWriter {
   readonly name: string;
+  /**
+   * True where the whole image that this manifest describes is there, so that none of its blobs needs to be sent;
+   * `putManifest` names it. Absent where the target can't tell (and `hasBlob` answers for each).
+   */
+  hasImage?(manifest: ManifestContent, signal?: AbortSignal): Promise<boolean>;
   /** True where it needn't be sent. For registries a mount from elsewhere counts. */
   hasBlob(blob: Descriptor, signal?: AbortSignal): Promise<boolean>;
   /** Reads `content` (exactly the blob's bytes) to its end and keeps it only where the digest is right: `DigestMismatch`. */
@@ -68,9 +93,20 @@ export interface ImageWriter {
   stagingPath?(blob: Descriptor): string;
   /** Takes what lies, verified, at `stagingPath(blob)`. */
   adoptBlob?(blob: Descriptor): Promise<void>;
-  /** What kinds it can hold; a copy converts or refuses. docker-archive and the engine: one platform, schema 2, no index. */
-  readonly accepts: { readonly index: boolean; readonly oci: boolean };
-  /** `reference`: the name that the image gets there (a full reference, a tag, or undefined for a child of an index). */
+  /**
+   * What kinds it can hold; a copy converts (`toAccepted`) or refuses. docker-archive and the engine: one platform,
+   * schema 2, no index. `docker` false: schema 2 is to become OCI, as image layouts have it; skopeo finds nothing else
+   * in them. Absent: both are taken as they are.
+   */
+  readonly accepts: {
+    readonly index: boolean;
+    readonly oci: boolean;
+    readonly docker?: boolean | undefined;
+  };
+  /**
+   * `reference`: the name that the image gets there (a full reference, a tag, the empty word for an image that gets no
+   * name, or undefined for a child of an index). `locationName` gives it for a location.
+   */
   putManifest(manifest: ManifestContent, reference: string | undefined, signal?: AbortSignal): Promise<void>;
   /** Makes it visible as a whole: for archives the last bytes and the rename, for the engine the end of the load. */
   commit(signal?: AbortSignal): Promise<void>;

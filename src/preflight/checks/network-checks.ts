@@ -101,7 +101,8 @@ export const cidrOverlapCheck = defineCheck({
     const faults: string[] = [];
     const examine = (range: string, name: string, ignoredLink: string | undefined) => {
       for (const { destination, link } of networks) {
-        if (link !== ignoredLink && cidrsOverlap(range, destination))
+        // A route for just this range is one that an earlier install has made.
+        if (link !== ignoredLink && destination !== range && cidrsOverlap(range, destination))
           faults.push(`${name} ${range} overlaps ${destination} (${link})`);
       }
       if (cidrContains(range, nodeAddress)) faults.push(`${name} ${range} holds the node's address ${nodeAddress}`);

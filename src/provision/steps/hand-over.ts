@@ -7,6 +7,7 @@ import { findProgram } from '../find-program.js';
 import { type InstallContext, slot } from '../install-context.js';
 import { mergeJournaled } from '../merge-kubeconfig.js';
 import type { Step } from '../step.js';
+import { takeBundledKubectl } from '../take-bundled-kubectl.js';
 import { takeKubectl } from '../take-kubectl.js';
 import { makeRecord } from './prepare-host.js';
 
@@ -28,7 +29,12 @@ export const handOverStep: Step<InstallContext> = {
       await ensureDirectory(journal, dirname(kubectlPath), 0o755, false);
       await takeKubectl(slot(context, 'engine'), release, kubectlPath, journal);
     }
-    const kubectl = present ?? (isInImage ? kubectlPath : undefined);
+    const isInBundle =
+      present === undefined &&
+      !isInImage &&
+      options.images.bundle !== undefined &&
+      (await takeBundledKubectl(options.images.bundle, kubectlPath, journal));
+    const kubectl = present ?? (isInImage || isInBundle ? kubectlPath : undefined);
     if (kubectl === undefined) {
       const message = 'there is no kubectl: this machine has none, and none of the images does';
       const hint = `Any kubectl of about ${release.version} will do; it finds the cluster in ${options.kubeconfigPath}.`;

@@ -1,6 +1,7 @@
 import { pathExists } from '../../base/files.js';
 import { ensureDirectory, ensureOwnContents, writeHostFile } from '../../host/changes.js';
 import { listChains } from '../../host/netfilter.js';
+import { ensureServiceRoute } from '../../host/service-route.js';
 import { ensureSharedMount } from '../../host/shared-mount.js';
 import { expectSysctls } from '../../host/sysctl.js';
 import { resolveFixes } from '../../preflight/fixes.js';
@@ -64,6 +65,7 @@ export const prepareHostStep: Step<InstallContext> = {
     await ensureSharedMount(journal, paths.kubeletDir, host);
     // What the kubelet and kube-proxy will set by themselves.
     await expectSysctls(journal, host);
+    await ensureServiceRoute(journal, options.cluster, host);
     await journalFile(context, '/run/xtables.lock');
     await journalFile(context, '/run/dockershim.sock');
     if (!standing.has('pods')) {

@@ -21,7 +21,22 @@ t.test('bash', { skip: hasShell('bash') ? false : 'bash is not on this machine' 
   const dir = t.testdir({ script, files: { 'a file.yaml': '', folder: {} } });
   const offers = (...words: string[]) => bashOffers(join(dir, 'script'), ['hyperup', ...words], join(dir, 'files'));
   t.strictSame(offers('in'), ['install']);
-  t.strictSame([...offers('images', '')].sort(), ['build', 'list', 'pull', 'tag']);
+  t.strictSame([...offers('images', '')].sort(), [
+    'build',
+    'copy',
+    'import',
+    'list',
+    'load',
+    'lock',
+    'mirrors',
+    'pull',
+    'save',
+    'serve',
+    'sync',
+    'tag',
+    'verify',
+    'watch',
+  ]);
   t.strictSame(offers('images', 'pull', '--mi'), ['--mirror']);
   t.strictSame(offers('install', '--js'), ['--json'], 'global flags are offered everywhere');
   t.strictSame(offers('--json', 'engine', 'st'), ['status'], 'flags before the verb');

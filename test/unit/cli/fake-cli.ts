@@ -4,7 +4,7 @@ import type { ProgressEvent } from '../../../src/base/progress.js';
 import type { CliIo, StopSignal } from '../../../src/cli/cli-io.js';
 import { runCli } from '../../../src/cli/run.js';
 import type { CliDependencies } from '../../../src/cli/session.js';
-import type { Verbs } from '../../../src/cli/verbs.js';
+import type { CopyVerbs, LoadVerbs, Verbs } from '../../../src/cli/verbs.js';
 import type { EngineInfo } from '../../../src/docker/types.js';
 import type { RunContext } from '../../../src/provision/runtime.js';
 import type { ClusterStatus, InstallResult } from '../../../src/provision/types.js';
@@ -19,6 +19,8 @@ export interface FakeRun {
 
 export interface FakeOptions {
   readonly verbs?: Partial<Verbs>;
+  readonly copyVerbs?: Partial<CopyVerbs>;
+  readonly loadVerbs?: Partial<LoadVerbs>;
   readonly env?: CliDependencies['env'];
   readonly tty?: boolean;
   readonly answer?: string;
@@ -70,7 +72,9 @@ export async function fakeCli(argv: readonly string[], options: FakeOptions = {}
     env: options.env ?? {},
     version: '1.2.3',
     command: 'hyperup',
-    loadVerbs: async () => strictVerbs(options.verbs ?? {}),
+    loadVerbs: async () => strictVerbs(options.verbs ?? {}) as Verbs,
+    loadCopyVerbs: async () => strictVerbs(options.copyVerbs ?? {}) as CopyVerbs,
+    loadLoadVerbs: async () => strictVerbs(options.loadVerbs ?? {}) as LoadVerbs,
     loadKnownNames: async () => ({ releases: [{ version: 'v1.20.2', dockershim: true }] }),
     readHost: () => ({
       hostname: 'edge-1',
@@ -85,7 +89,7 @@ export async function fakeCli(argv: readonly string[], options: FakeOptions = {}
   return { exitCode, out, err, exitedNow };
 }
 
-function strictVerbs(verbs: Partial<Verbs>): Verbs {
+function strictVerbs(verbs: object): object {
   return new Proxy(verbs, {
     get: (target, name) => {
       // A promise asks every value whether it is a promise too.
@@ -94,7 +98,7 @@ function strictVerbs(verbs: Partial<Verbs>): Verbs {
       if (verb === undefined) throw new Error(`the test did not expect ${String(name)}`);
       return verb;
     },
-  }) as Verbs;
+  });
 }
 
 /** An operation that reports these events and then gives the value, or throws it where it is an error. */

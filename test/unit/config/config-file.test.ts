@@ -1,7 +1,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { defaultConfigFiles, parseConfigFile, readConfigFiles } from '../../../src/config/config-file.js';
+import { parseConfigFile } from '../../../src/config/config-file.js';
+import { defaultConfigFiles, readConfigFiles } from '../../../src/config/find-config-files.js';
 
 t.test('the default places', async (t) => {
   t.strictSame(defaultConfigFiles({}, '/home/ada'), [

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { HyperupError } from '../../../src/base/errors.js';
-import type { ConfigFile } from '../../../src/config/config-file.js';
+import type { ConfigFile } from '../../../src/config/find-config-files.js';
 import {
   defaultInstallOptions,
   resolveInstallOptions,
@@ -62,6 +62,8 @@ t.test('a bare machine gets every default', async (t) => {
       build: true,
       cacheDir: '/home/ada/.cache/hyperup',
       stallMs: 20000,
+      bundle: undefined,
+      lock: undefined,
       debianMirror: undefined,
     },
     engineHost: undefined,

@@ -1,5 +1,5 @@
-import type { ConfigFile } from '../../../src/config/config-file.js';
 import type { Environment } from '../../../src/config/environment.js';
+import type { ConfigFile } from '../../../src/config/find-config-files.js';
 import type { HostFacts } from '../../../src/config/host-facts.js';
 import type { OptionPath } from '../../../src/config/option-table.js';
 import type { ResolveSources } from '../../../src/config/resolve-options.js';

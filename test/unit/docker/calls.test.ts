@@ -66,7 +66,7 @@ t.test('listed images are inspected, and one that vanished is not listed', async
   );
   const engine = await server.connect();
   test.same(await engine.listImages({ a: 'b' }), [
-    { id: 'sha256:b', tags: [], digests: [], sizeBytes: 5, createdAt: '', architecture: '', labels: {} },
+    { id: 'sha256:b', tags: [], digests: [], sizeBytes: 5, createdAt: '', architecture: '', labels: {}, layers: [] },
   ]);
   test.match(decodeURIComponent(server.requests[1] ?? ''), 'filters={"label":["a=b"]}');
 });

@@ -87,6 +87,7 @@ t.test('when the engine would fail as the probe did', async (t) => {
     { name: 'refused on IPv6 loopback', kind: 'refused', host: '[::1]:5000', engine: local, want: true },
     { name: 'unreachable', kind: 'unreachable', host: 'm.example', engine: local, want: false },
     { name: 'the engine may trust other certificates', kind: 'tls', host: 'm.example', engine: local, want: false },
+    { name: 'our proxy is not its proxy', kind: 'proxy', host: 'm.example', engine: local, want: false },
     { name: 'not there', kind: 'notFound', host: 'm.example', engine: local, want: true },
     {
       name: 'not there, but a proxy sees otherwise',

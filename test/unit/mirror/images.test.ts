@@ -124,7 +124,13 @@ t.test('a survey does nothing', async (t) => {
         asked.push(reference);
         return probeFailure('notFound', `a.example has it not`);
       },
-      close: async () => {},
+      has: async () => false,
+      greet: () => {},
+    },
+    clients: {
+      clientFor: () => {
+        throw new Error('the probe does the asking');
+      },
     },
   });
   t.match(survey, [

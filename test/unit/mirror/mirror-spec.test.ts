@@ -53,6 +53,48 @@ t.test('the names that a mirror may hold an image under', async (t) => {
       want: ['k8s-gcr.m.daocloud.io/etcd:3.4.13-0', 'm.daocloud.io/k8s.gcr.io/etcd:3.4.13-0'],
     },
     {
+      mirror: 'm.example:5000/p',
+      image: 'reg.example:8443/a/b/c:v1',
+      want: ['m.example:5000/p/a/b/c:v1', 'm.example:5000/p/c:v1'],
+    },
+    {
+      mirror: 'm.example/{domain}/{path}',
+      image: 'busybox',
+      want: ['m.example/docker.io/library/busybox:latest'],
+    },
+    { mirror: 'docker.io/acme', image: 'k8s.gcr.io/pause:3.2', want: ['docker.io/acme/pause:3.2'] },
+    {
+      mirror: 'cn',
+      image: 'registry.k8s.io/coredns/coredns:v1.8.6',
+      want: [
+        'registry.aliyuncs.com/google_containers/coredns:v1.8.6',
+        'registry.cn-hangzhou.aliyuncs.com/google_containers/coredns:v1.8.6',
+        'k8s.m.daocloud.io/coredns/coredns:v1.8.6',
+        'm.daocloud.io/registry.k8s.io/coredns/coredns:v1.8.6',
+        'swr.cn-north-4.myhuaweicloud.com/ddn-k8s/registry.k8s.io/coredns/coredns:v1.8.6',
+        'k8s.dockerproxy.net/coredns/coredns:v1.8.6',
+      ],
+    },
+    {
+      mirror: 'cn',
+      image: 'quay.io/calico/node:v3',
+      want: [
+        'quay.m.daocloud.io/calico/node:v3',
+        'm.daocloud.io/quay.io/calico/node:v3',
+        'swr.cn-north-4.myhuaweicloud.com/ddn-k8s/quay.io/calico/node:v3',
+      ],
+    },
+    {
+      mirror: 'cn',
+      image: 'nginx',
+      want: [
+        'docker.m.daocloud.io/library/nginx:latest',
+        'm.daocloud.io/docker.io/library/nginx:latest',
+        'swr.cn-north-4.myhuaweicloud.com/ddn-k8s/docker.io/library/nginx:latest',
+        'dockerproxy.net/library/nginx:latest',
+      ],
+    },
+    {
       mirror: 'daocloud',
       image: 'redis:6',
       want: ['docker.m.daocloud.io/library/redis:6', 'm.daocloud.io/docker.io/library/redis:6'],

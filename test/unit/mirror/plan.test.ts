@@ -2,6 +2,7 @@ import t from 'tap';
 import { describeSource, planImages } from '../../../src/mirror/plan.js';
 import { releaseFor } from '../../../src/release/release-for.js';
 import type { ReleaseImage } from '../../../src/release/types.js';
+import { lockOf, makeEntry } from './lock/lock-samples.js';
 
 const digest = `sha256:${'a'.repeat(64)}`;
 const etcd: ReleaseImage = { name: 'etcd', reference: 'k8s.gcr.io/etcd:3.4.13-0', recipe: 'etcd' };
@@ -95,6 +96,20 @@ t.test('what goes on the image, and what is held to', async (t) => {
   t.match(of(etcd), { tag: 'k8s.gcr.io/etcd:3.4.13-0', digest: undefined });
   t.match(of(pinned), { tag: 'k8s.gcr.io/etcd:1', digest });
   t.match(of(digestOnly), { tag: `k8s.gcr.io/etcd@${digest}`, digest });
+});
+
+t.test('a lock forbids building, and all that it does not name', async (t) => {
+  const key = 'k8s.gcr.io/etcd:3.4.13-0';
+  const lock = lockOf({ [key]: makeEntry('e', { 'linux/amd64': 'a' }), 'k8s.gcr.io/etcd:1': makeEntry('b', {}) });
+  const plan = (image: ReleaseImage) =>
+    planImages({ images: [image] }, { mirrors: ['a.example'], build: true }, lock)[0];
+  const locked = plan(etcd);
+  t.same(locked?.sources.map(describeSource), ['engine', `mirror a.example/etcd:3.4.13-0`, `upstream ${key}`]);
+  t.equal(locked?.locked, lock.images[key]);
+  t.match(plan({ name: 'pause', reference: 'k8s.gcr.io/pause:1' })?.sources, [
+    { kind: 'lock', reason: 'it does not name k8s.gcr.io/pause:1' },
+  ]);
+  t.match(plan(pinned)?.sources, [{ kind: 'lock', reason: /as sha256:b{64}, want sha256:a{64}$/ }]);
 });
 
 t.test('a plan for each image of a release', async (t) => {

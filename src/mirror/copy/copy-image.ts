@@ -1,0 +1,136 @@
+import { HyperupError, isHyperupError, throwIfAborted } from '../../base/errors.js';
+import type { Descriptor, ManifestContent } from '../../registry/types.js';
+import { toAccepted } from '../content/convert-manifests.js';
+import type { CopyReport } from '../content/types.js';
+import { inParallel } from './in-parallel.js';
+import { describeLeftovers } from './leftovers.js';
+import { transferBlob } from './transfer-blob.js';
+import { makeTransferMeter, type TransferMeter } from './transfer-meter.js';
+import type { CopyPlan, CopyRequest } from './types.js';
+import { type ImageTree, walkImage } from './walk-image.js';
+
+const blobsAtOnce = 4;
+const questionsAtOnce = 8;
+
+/** What would be copied. Asks the target for every blob (and so mounts some where the writer mounts); sends nothing. Errors: as `copyImage`. */
+export async function planCopy(
+  request: Pick<CopyRequest, 'source' | 'target' | 'platform' | 'signal'>,
+): Promise<CopyPlan> {
+  const { source, platform, signal } = request;
+  const tree = await walkImage(source, platform, signal);
+  const root = acceptedManifests(tree, request).at(-1) ?? tree.root;
+  return await planBlobs(tree, root, request);
+}
+
+/**
+ * Copies an image: blobs that the target lacks, the largest first and several at once, then manifests from the leaves to
+ * the root, then `commit`. The first failure stops the rest and aborts the target; what has come in until then is kept
+ * for the next run, and told.
+ *
+ * Errors: `NotFound` (no such image, or nothing in it for the platform), `InvalidConfig` (a manifest that can't be read
+ * or that the target can't hold), `ImageUnavailable`, `DigestMismatch`, `Aborted` and what reader and writer reject with.
+ */
+export async function copyImage(request: CopyRequest): Promise<CopyReport> {
+  const { source, target, platform, reference, signal, logger } = request;
+  try {
+    const tree = await walkImage(source, platform, signal);
+    const manifests = acceptedManifests(tree, request);
+    const root = manifests.at(-1) ?? tree.root;
+    const plan = await planBlobs(tree, root, request);
+    logger.debug('Copying an image', {
+      digest: plan.digest,
+      missing: plan.missing.length,
+      present: plan.present.length,
+    });
+    const meter = makeTransferMeter({
+      ...request,
+      image: source.name,
+      source: source.name,
+      totalBytes: sizeOf(plan.missing),
+    });
+    await transferAll(plan.missing, meter, request);
+    for (const manifest of manifests) {
+      throwIfAborted(signal, `copy ${source.name}`);
+      await target.putManifest(manifest, manifest === root ? reference : undefined, signal);
+    }
+    await target.commit(signal);
+    return {
+      digest: root.digest,
+      blobs: { copied: plan.missing.length, present: plan.present.length },
+      bytes: { moved: meter.moved, present: sizeOf(plan.present) + meter.found },
+      from: meter.from,
+    };
+  } catch (error) {
+    await target.abort();
+    throw signal?.aborted === true && !isHyperupError(error, 'Aborted') ? interrupted(request, error) : error;
+  }
+}
+
+async function transferAll(missing: readonly Descriptor[], meter: TransferMeter, request: CopyRequest): Promise<void> {
+  const { source, target, uploads, fetcher, cacheDir, signal, logger, emit, concurrency = blobsAtOnce } = request;
+  const largestFirst = [...missing].sort((a, b) => b.size - a.size);
+  const onBytes = (bytes: number, origin: string | undefined) => meter.add(bytes, origin);
+  try {
+    await inParallel(largestFirst, concurrency, signal, (blob, stop) =>
+      transferBlob(blob, { source, target, uploads, fetcher, cacheDir, onBytes, signal: stop, logger }),
+    );
+    if (missing.length > 0) meter.end();
+  } catch (error) {
+    const left = await describeLeftovers(missing, request);
+    if (left !== undefined) emit({ type: 'note', level: 'info', message: left });
+    throw error;
+  }
+}
+
+async function planBlobs(
+  tree: ImageTree,
+  root: ManifestContent,
+  { target, signal }: Pick<CopyRequest, 'target' | 'signal'>,
+): Promise<CopyPlan> {
+  const hasAll = !tree.isIndex && (await target.hasImage?.(root, signal)) === true;
+  // As skopeo: who keeps manifests as they are may do without layers that are not to be distributed.
+  const isLeftOut = (blob: Descriptor) => target.accepts.index && blob.urls !== undefined;
+  const foreign = tree.blobs.filter(isLeftOut);
+  const wanted = tree.blobs.filter((blob) => !isLeftOut(blob));
+  const there = new Set<string>(hasAll ? wanted.map(({ digest }) => digest) : []);
+  if (!hasAll) {
+    await inParallel(wanted, questionsAtOnce, signal, async (blob, stop) => {
+      if (await target.hasBlob(blob, stop)) there.add(blob.digest);
+    });
+  }
+  return {
+    digest: tree.root.digest,
+    mediaType: tree.root.mediaType,
+    manifests: tree.manifests.length,
+    missing: wanted.filter(({ digest }) => !there.has(digest)),
+    present: wanted.filter(({ digest }) => there.has(digest)),
+    foreign,
+  };
+}
+
+/** The manifests as the target holds them. Refuses what it can't hold before anything is sent. */
+function acceptedManifests(
+  tree: ImageTree,
+  { source, target }: Pick<CopyRequest, 'source' | 'target'>,
+): readonly ManifestContent[] {
+  if (tree.isIndex && !target.accepts.index) {
+    throw new HyperupError(
+      'InvalidConfig',
+      `copy ${source.name} to ${target.name}: it is an index of images, want one image`,
+      {
+        hint: 'Choose one with --platform, or copy to a registry or an OCI layout.',
+      },
+    );
+  }
+  return toAccepted(tree.manifests, target.accepts);
+}
+
+function sizeOf(blobs: readonly Descriptor[]): number {
+  return blobs.reduce((sum, { size }) => sum + size, 0);
+}
+
+function interrupted({ source, target, signal }: CopyRequest, cause: unknown): HyperupError {
+  return new HyperupError('Aborted', `copy ${source.name} to ${target.name}: interrupted`, {
+    cause: signal?.reason ?? cause,
+  });
+}

@@ -1,0 +1,45 @@
+import { isHyperupError } from '../base/errors.js';
+import type { InstallOptions } from '../config/types.js';
+import { connectEngine } from '../docker/connect.js';
+import type { Engine } from '../docker/types.js';
+import { createBlobFetcher } from '../mirror/fetch/blob-fetcher.js';
+import type { CollectTools } from './bundle-collect.js';
+import { openRegistries } from './open-registries.js';
+import type { Runtime } from './runtime.js';
+
+/**
+ * Calls `work` with the engine, where one answers, and with registries; both are closed afterwards. Without an engine
+ * everything has to come from mirrors, which is said.
+ */
+export async function withCollectTools<T>(
+  options: Pick<InstallOptions, 'engineHost' | 'images'>,
+  insecureRegistries: readonly string[],
+  choice: Pick<CollectTools, 'platform' | 'lock'>,
+  runtime: Runtime,
+  work: (tools: CollectTools) => Promise<T>,
+): Promise<T> {
+  const engine = await connectIfThere(options.engineHost, runtime);
+  const trusted = [...insecureRegistries, ...((await engine?.info())?.insecureRegistries ?? [])];
+  const clients = openRegistries({ stallMs: options.images.stallMs, insecureRegistries: trusted }, runtime);
+  try {
+    const fetcher = createBlobFetcher({ clock: runtime.clock, logger: runtime.logger });
+    return await work({ ...choice, engine, clients, fetcher });
+  } finally {
+    await clients.close();
+    engine?.close();
+  }
+}
+
+async function connectIfThere(host: string | undefined, { env, signal, emit }: Runtime): Promise<Engine | undefined> {
+  try {
+    return await connectEngine({ host, env, signal });
+  } catch (error) {
+    if (!isHyperupError(error, 'EngineUnreachable')) throw error;
+    emit({
+      type: 'note',
+      level: 'warn',
+      message: `no engine answers, so all images come from mirrors: ${error.message}`,
+    });
+    return undefined;
+  }
+}
