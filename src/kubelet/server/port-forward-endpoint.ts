@@ -82,9 +82,10 @@ async function forwardOverWebSocket(
   const forwards = ports.map(async (port, index) => {
     const name = Buffer.alloc(2);
     name.writeUInt16LE(port);
+    // Before the client is told that it may send: what comes for a channel that nobody reads is dropped.
+    const readable = channels.readable(2 * index);
     await channels.send(2 * index, name);
     await channels.send(2 * index + 1, name);
-    const readable = channels.readable(2 * index);
     const data = Duplex.from({ readable, writable: channels.writable(2 * index) });
     data.on('error', () => {});
     channels.closed.addEventListener('abort', () => data.destroy(), { once: true });
