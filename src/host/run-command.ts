@@ -6,6 +6,9 @@ import type { RunCommand } from '../base/run-command.js';
 /** How long a program may run where the caller doesn't say, milliseconds. */
 const defaultTimeoutMs = 60_000;
 
+/** What a program that was ended by a signal has left in its pipes is read within this, milliseconds. */
+const pipeGraceMs = 500;
+
 /**
  * Runs a program over execa, without a shell, in the C locale so that its messages are the ones we know.
  * stdout and stderr come without their last newline. `onLine` sees both as they arrive.
@@ -22,6 +25,14 @@ export const runCommand: RunCommand = async (file, args, options = {}) => {
     env: { LC_ALL: 'C', ...env },
     ...(stdin === undefined ? { stdin: 'ignore' as const } : { input: stdin }),
     ...(signal === undefined ? {} : { cancelSignal: signal }),
+  });
+  // What the program has started may outlive it and keep its pipes open, which would hold us for as long.
+  subprocess.once('exit', (_code, endedBy) => {
+    if (endedBy === null) return;
+    setTimeout(() => {
+      subprocess.stdout?.destroy();
+      subprocess.stderr?.destroy();
+    }, pipeGraceMs).unref();
   });
   if (onLine) {
     try {

@@ -1,4 +1,5 @@
 import { HyperupError, messageOf } from '../base/errors.js';
+import { hidePassword } from '../base/hide-password.js';
 import { baseName, formatReference, type ImageReference, parseReference } from '../registry/reference.js';
 import type { Mirror } from './mirror.js';
 import { type MirrorPreset, mirrorPresets } from './presets.js';
@@ -112,5 +113,8 @@ function fillTemplate(template: string, original: ImageReference): ImageReferenc
 }
 
 function badMirror(word: string, reason: string, hint: string): HyperupError {
-  return new HyperupError('InvalidConfig', `read mirror "${word}": ${reason}`, { hint, details: { mirror: word } });
+  return new HyperupError('InvalidConfig', hidePassword(`read mirror "${word}": ${reason}`), {
+    hint,
+    details: { mirror: hidePassword(word) },
+  });
 }

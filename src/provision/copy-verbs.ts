@@ -127,10 +127,12 @@ async function withEnds<T>(
     const registries = needsRegistry ? openRegistries(options, runtime) : undefined;
     if (registries !== undefined) closers.push(() => registries.close());
     // The way to the target is made while the source answers; what is wrong with it shows when it is used.
-    if (target.transport === 'docker')
+    if (target.transport === 'docker') {
       clientOf(target.reference, registries)
         ?.ping({ signal: runtime.signal })
         .catch(() => {});
+      import('../mirror/content/registry-writer.js').catch(() => {});
+    }
     const needsEngine = source.transport === 'docker-daemon' || target.transport === 'docker-daemon';
     const engine = needsEngine ? await openEngine(options.engineHost, runtime, closers) : undefined;
     const tmpDir = join(options.cacheDir, 'tmp');

@@ -1,5 +1,5 @@
-import { z } from 'zod';
 import { HyperupError } from '../base/errors.js';
+import { amount, listOf, mapOf, nullable, objectOf, readShape, type Shape, text } from '../base/json-shape.js';
 import type { Caller } from './caller.js';
 import { checkDigest, checkPath } from './check-names.js';
 import { nextLink } from './link-header.js';
@@ -12,17 +12,17 @@ import type { Descriptor, RequestOptions } from './types.js';
 /** A registry whose pages never end has a fault. */
 const maxPages = 1000;
 
-const tagPage = z.object({ tags: z.array(z.string()).nullable() });
-const descriptor = z.object({
-  mediaType: z.string(),
-  digest: z.string(),
-  size: z.number().nonnegative(),
-  platform: z.object({ os: z.string(), architecture: z.string(), variant: z.string().optional() }).optional(),
-  annotations: z.record(z.string(), z.string()).optional(),
-  artifactType: z.string().optional(),
-  urls: z.array(z.string()).optional(),
-});
-const index = z.object({ manifests: z.array(descriptor) });
+const tagPage = objectOf({ tags: nullable(listOf(text)) });
+const descriptor = objectOf(
+  { mediaType: text, digest: text, size: amount },
+  {
+    platform: objectOf({ os: text, architecture: text }, { variant: text }),
+    annotations: mapOf(text),
+    artifactType: text,
+    urls: listOf(text),
+  },
+);
+const index = objectOf({ manifests: listOf(descriptor) });
 
 /** See `RegistryClient.listTags`. */
 export async function listTags(caller: Caller, path: string, options: RequestOptions = {}): Promise<readonly string[]> {
@@ -54,7 +54,7 @@ export async function listReferrers(
   if (pages !== undefined) return pages.flatMap((page) => page.manifests);
   try {
     const manifest = await getManifest(caller, path, digest.replace(':', '-').slice(0, 128), options);
-    return index.safeParse(parseJson(manifest.bytes)).data?.manifests ?? [];
+    return readShape(index, parseJson(manifest.bytes)).value?.manifests ?? [];
   } catch (error) {
     if (failureKindOf(error) === 'notFound') return [];
     throw error;
@@ -67,7 +67,7 @@ async function readPages<T>(
   path: string,
   first: string,
   action: string,
-  shape: z.ZodType<T>,
+  shape: Shape<T>,
   { signal }: RequestOptions,
   accept: readonly number[],
 ): Promise<readonly T[] | undefined> {
@@ -88,14 +88,14 @@ async function readPages<T>(
       return Buffer.alloc(0);
     });
     if (answer.status !== 200) return undefined;
-    const parsed = shape.safeParse(parseJson(bytes));
-    if (!parsed.success) {
+    const { value, fault } = readShape(shape, parseJson(bytes));
+    if (fault !== undefined) {
       throw registryError('notRegistry', `${action}: its answer is not such a list`, {
         host: caller.host,
         status: answer.status,
       });
     }
-    pages.push(parsed.data);
+    pages.push(value);
     const next = nextLink(answer.headers.get('link'), answer.url);
     if (next === undefined || next.href === answer.url.href) return pages;
     target = next;

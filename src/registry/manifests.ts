@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import { anything, listOf, objectOf, readShape, text } from '../base/json-shape.js';
 import { isWebPage, webPageError } from './answer-failure.js';
 import type { Caller } from './caller.js';
 import { checkPath, checkTagOrDigest, isDigest } from './check-names.js';
@@ -13,7 +13,7 @@ import type { Descriptor, ManifestContent, RequestOptions } from './types.js';
 /** The distribution spec's limit for a manifest. */
 export const maxManifestBytes = 4 * 1024 * 1024;
 
-const typed = z.object({ mediaType: z.string().optional(), manifests: z.array(z.unknown()).optional() });
+const typed = objectOf({}, { mediaType: text, manifests: listOf(anything) });
 
 /** See `RegistryClient.getManifest`. */
 export async function getManifest(
@@ -144,14 +144,14 @@ function mediaTypeOf(answer: Answer, bytes: Buffer, action: string, host: string
       status: answer.status,
     });
   }
-  const parsed = typed.safeParse(json);
-  if (!parsed.success) {
+  const { value, fault } = readShape(typed, json);
+  if (fault !== undefined) {
     throw registryError('notRegistry', `${action}: its manifest is not a manifest`, {
       host,
       status: answer.status,
     });
   }
-  const { mediaType, manifests } = parsed.data;
+  const { mediaType, manifests } = value;
   if (mediaType !== undefined && mediaType !== '') return mediaType;
   if (header.endsWith('+json') || header.endsWith('+prettyjws')) return header;
   return manifests === undefined ? 'application/vnd.oci.image.manifest.v1+json' : indexType;

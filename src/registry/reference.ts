@@ -1,4 +1,5 @@
 import { HyperupError } from '../base/errors.js';
+import { hidePassword } from '../base/hide-password.js';
 
 /** An image reference taken apart; the domain and path are always there, normalised. */
 export interface ImageReference {
@@ -124,8 +125,8 @@ function checkDigest(text: string, digest: string): void {
 }
 
 function malformed(text: string, reason: string): HyperupError {
-  return new HyperupError('InvalidConfig', `read image reference "${text}": ${reason}`, {
+  return new HyperupError('InvalidConfig', hidePassword(`read image reference "${text}": ${reason}`), {
     hint: 'Write it as docker does: [HOST[:PORT]/]PATH[:TAG][@DIGEST].',
-    details: { reference: text },
+    details: { reference: hidePassword(text) },
   });
 }

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import { amount, objectOf, readShape, word } from '../base/json-shape.js';
 import { answerFailure, isWebPage, webPageError } from './answer-failure.js';
 import type { BearerChallenge } from './challenge.js';
 import { type Answer, type ExchangeRequest, exchange, type Limits } from './exchange.js';
@@ -27,11 +27,7 @@ export interface TokenRequest {
 
 const defaultLifeSeconds = 60;
 const maxTokenBytes = 1024 * 1024;
-const answer = z.object({
-  token: z.string().min(1).optional(),
-  access_token: z.string().min(1).optional(),
-  expires_in: z.number().positive().optional(),
-});
+const answer = objectOf({}, { token: word, access_token: word, expires_in: amount });
 
 /**
  * Asks the challenge's realm for a token: by GET, with the user name and password where there are any, or by POST with
@@ -51,12 +47,12 @@ export async function requestToken(
     const askedAtMs = policy.clock.monotonicMs();
     const reply = await exchange(transport, { ...tokenExchange(request), host, action, signal }, limits);
     if (reply.status !== 200) throw await answerFailure(reply, { host, action, nowMs: policy.clock.now() });
-    const parsed = answer.safeParse(await json(reply, action, host, limits));
-    const value = parsed.data?.token ?? parsed.data?.access_token;
+    const parsed = readShape(answer, await json(reply, action, host, limits)).value;
+    const value = parsed?.token ?? parsed?.access_token;
     if (value === undefined) {
       throw registryError('login', `${action}: its answer has no token in it`, { host, status: reply.status });
     }
-    const lifeMs = (parsed.data?.expires_in ?? defaultLifeSeconds) * 1000;
+    const lifeMs = (parsed?.expires_in || defaultLifeSeconds) * 1000;
     // A little early, for the way there.
     return { value, staleAtMs: askedAtMs + lifeMs - Math.min(5000, lifeMs / 4) };
   });

@@ -1,5 +1,6 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { Readable } from 'node:stream';
+import { errnoOf, HyperupError } from '../../base/errors.js';
 import { fileError } from '../../base/files.js';
 
 /** Bytes that can be read at any place: a bundle's one file, or its chunks end to end. Any number of readers at once. */
@@ -34,7 +35,11 @@ export async function openFiles(name: string, paths: readonly string[]): Promise
       total += size;
     } catch (error) {
       await close();
-      throw fileError('read', path, error);
+      if (errnoOf(error) !== 'ENOENT') throw fileError('read', path, error);
+      throw new HyperupError('NotFound', `read ${path}: there is no such bundle`, {
+        hint: 'hyperup images save makes one.',
+        cause: error,
+      });
     }
   }
   const readPiece = async (offset: number, length: number): Promise<Buffer> => {

@@ -34,7 +34,10 @@ export function chunkListPath(path: string): string {
 
 /** Throws `InvalidConfig` where it is no such list. */
 export function parseChunkList(text: string, where: string): ChunkList {
-  const bad = (reason: string) => new HyperupError('InvalidConfig', `read ${where}: ${reason}`);
+  const bad = (reason: string) =>
+    new HyperupError('InvalidConfig', `read ${where}: ${reason}`, {
+      hint: 'Copy the list again from where hyperup images save wrote it.',
+    });
   let json: unknown;
   try {
     json = JSON.parse(text);

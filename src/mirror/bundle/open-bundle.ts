@@ -143,6 +143,11 @@ function makeWalk(source: ByteSource) {
       const entry = await header();
       count += 1;
       if (entry === undefined) throw badBundle(source.name, `it ends before ${name}`);
+      if (entry.path !== name && count === 1) {
+        throw new HyperupError('InvalidConfig', `read ${source.name}: it is no bundle of hyperup images save`, {
+          hint: 'hyperup images import takes what docker save wrote and OCI layouts in a tar. A bundle that was unpacked and packed again is none any more.',
+        });
+      }
       if (entry.path !== name) {
         throw badBundle(source.name, `entry ${count} is ${JSON.stringify(entry.path)}, want ${name}`);
       }

@@ -1,4 +1,5 @@
 import { HyperupError, throwIfAborted } from '../../base/errors.js';
+import { hidePassword } from '../../base/hide-password.js';
 import { formatReference, type ImageReference, parseReference } from '../../registry/reference.js';
 import type { RegistryClient } from '../../registry/types.js';
 import type { BundledImage } from './bundle-format.js';
@@ -18,7 +19,7 @@ export function parseRegistryTarget(text: string): RegistryTarget {
   const match = /^(docker|https?):\/\/([^/]+)((?:\/[^/]+)*)\/?$/.exec(text);
   const host = match?.[2];
   const fault = (reason: string) =>
-    new HyperupError('Usage', `read target "${text}": ${reason}`, {
+    new HyperupError('Usage', hidePassword(`read target "${text}": ${reason}`), {
       hint: 'Write docker://HOST[:PORT][/PREFIX], such as docker://registry.example.com:5000/k8s.',
     });
   if (match === null || host === undefined) throw fault('it is no registry');

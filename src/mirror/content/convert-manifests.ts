@@ -1,7 +1,7 @@
 import type { ManifestContent } from '../../registry/types.js';
 import { sha256Of } from './digest.js';
 import { checked, isIndexType, parseJson, toDockerSchema2, toOciManifest } from './image-manifest.js';
-import { looseIndexSchema } from './layout-index.js';
+import { looseIndexShape } from './layout-index.js';
 import { mediaTypes } from './media-types.js';
 import type { ImageWriter } from './types.js';
 
@@ -27,7 +27,7 @@ export function toAccepted(
 /** The index as OCI over what its images have become; images that aren't there keep their descriptors. */
 function toOciIndex(index: ManifestContent, converted: ReadonlyMap<string, ManifestContent>): ManifestContent {
   const action = `convert index ${index.digest} to OCI`;
-  const content = checked(looseIndexSchema, parseJson(index.bytes, action), action);
+  const content = checked(looseIndexShape, parseJson(index.bytes, action), action);
   const isSame = content.manifests.every(({ digest }) => (converted.get(digest)?.digest ?? digest) === digest);
   if (isSame && index.mediaType === mediaTypes.ociIndex) return index;
   const manifests = content.manifests.map((entry) => {

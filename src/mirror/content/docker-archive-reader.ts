@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
-import { z } from 'zod';
 import { HyperupError } from '../../base/errors.js';
+import { listOf, nullable, objectOf, type ShapeOf, text } from '../../base/json-shape.js';
 import { formatReference, parseReference, taggedOnly } from '../../registry/reference.js';
 import type { Descriptor } from '../../registry/types.js';
 import { type ArchiveFile, isGzip, openArchive } from './archive-file.js';
@@ -12,12 +12,12 @@ import type { TarFile } from './tar-index.js';
 import type { ContentDeps, ImageReader } from './types.js';
 
 const maxListBytes = 16 * 1024 * 1024;
-const listSchema = z.array(
-  z.object({ Config: z.string(), RepoTags: z.array(z.string()).nullish(), Layers: z.array(z.string()).nullish() }),
+const listShape = listOf(
+  objectOf({ Config: text }, { RepoTags: nullable(listOf(text)), Layers: nullable(listOf(text)) }),
 );
 
 /** An image in a docker-archive's `manifest.json`. */
-export type DockerArchiveEntry = z.infer<typeof listSchema>[number];
+export type DockerArchiveEntry = ShapeOf<typeof listShape>[number];
 
 /**
  * An image of a docker-archive, as a schema 2 manifest that is made of what is in it: plain layers by their diff ids,
@@ -44,7 +44,7 @@ export async function openDockerArchiveReader(
 export async function readDockerEntries(archive: ArchiveFile): Promise<readonly DockerArchiveEntry[]> {
   const list = memberOf(archive, 'manifest.json');
   const action = `read ${archive.path}: member "manifest.json"`;
-  return checked(listSchema, parseJson(await archive.read(list, maxListBytes), action), action);
+  return checked(listShape, parseJson(await archive.read(list, maxListBytes), action), action);
 }
 
 async function readerOf(archive: ArchiveFile, entry: DockerArchiveEntry, name: string): Promise<ImageReader> {

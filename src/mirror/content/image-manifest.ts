@@ -1,5 +1,5 @@
-import { z } from 'zod';
 import { HyperupError } from '../../base/errors.js';
+import { count, exactly, listOf, mapOf, objectOf, readShape, type Shape, text } from '../../base/json-shape.js';
 import type { Descriptor, ManifestContent } from '../../registry/types.js';
 import { parseDigest, sha256Of } from './digest.js';
 import { dockerToOci, mediaTypes, ociToDocker } from './media-types.js';
@@ -9,27 +9,21 @@ export const maxManifestBytes = 4 * 1024 * 1024;
 /** A config, which is read whole where layers have to be checked against it. */
 export const maxConfigBytes = 8 * 1024 * 1024;
 
-const size = z.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER);
-const descriptorSchema = z.object({
-  mediaType: z.string(),
-  digest: z.string(),
-  size,
-  platform: z.object({ os: z.string(), architecture: z.string(), variant: z.string().optional() }).optional(),
-  annotations: z.record(z.string(), z.string()).optional(),
-  artifactType: z.string().optional(),
-  urls: z.array(z.string()).optional(),
-});
-const indexSchema = z.object({ schemaVersion: z.literal(2), manifests: z.array(descriptorSchema) });
-const imageSchema = z.object({
-  schemaVersion: z.literal(2),
-  config: descriptorSchema,
-  layers: z.array(descriptorSchema),
-});
-const configSchema = z.object({
-  architecture: z.string().optional(),
-  os: z.string().optional(),
-  rootfs: z.object({ type: z.string().optional(), diff_ids: z.array(z.string()) }),
-});
+const descriptorShape = objectOf(
+  { mediaType: text, digest: text, size: count },
+  {
+    platform: objectOf({ os: text, architecture: text }, { variant: text }),
+    annotations: mapOf(text),
+    artifactType: text,
+    urls: listOf(text),
+  },
+);
+const indexShape = objectOf({ schemaVersion: exactly(2), manifests: listOf(descriptorShape) });
+const imageShape = objectOf({ schemaVersion: exactly(2), config: descriptorShape, layers: listOf(descriptorShape) });
+const configShape = objectOf(
+  { rootfs: objectOf({ diff_ids: listOf(text) }, { type: text }) },
+  { architecture: text, os: text },
+);
 
 /** A manifest's meaning; its bytes stay what they are. */
 export type ParsedManifest =
@@ -47,11 +41,11 @@ export function parseManifest(bytes: Buffer, action: string): ParsedManifest {
     throw invalid(action, 'the manifest is both an index and an image');
   }
   if (isObject(json) && 'manifests' in json) {
-    const { manifests } = checked(indexSchema, json, action);
+    const { manifests } = checked(indexShape, json, action);
     for (const child of manifests) parseDigest(child.digest, action);
     return { kind: 'index', manifests };
   }
-  const { config, layers } = checked(imageSchema, json, action);
+  const { config, layers } = checked(imageShape, json, action);
   for (const part of [config, ...layers]) parseDigest(part.digest, action);
   return { kind: 'image', config, layers };
 }
@@ -67,7 +61,7 @@ export function manifestType(bytes: Buffer, promised: string | undefined, action
 
 /** What of a config the layers are checked against. `InvalidConfig`. */
 export function parseImageConfig(bytes: Buffer, action: string): { readonly diffIds: readonly string[] } {
-  const { rootfs } = checked(configSchema, parseJson(bytes, action), action);
+  const { rootfs } = checked(configShape, parseJson(bytes, action), action);
   for (const id of rootfs.diff_ids) parseDigest(id, action);
   return { diffIds: rootfs.diff_ids };
 }
@@ -130,12 +124,11 @@ export function parseJson(bytes: Buffer, action: string): unknown {
 }
 
 /** The value in that shape, or `InvalidConfig` naming the first fault. */
-export function checked<T>(schema: z.ZodType<T>, value: unknown, action: string): T {
-  const result = schema.safeParse(value);
-  if (result.success) return result.data;
-  const issue = result.error.issues[0];
-  const where = issue?.path.length ? ` at ${issue.path.join('.')}` : '';
-  throw invalid(action, `unexpected content${where}: ${issue?.message ?? 'unknown fault'}`);
+export function checked<T>(shape: Shape<T>, content: unknown, action: string): T {
+  const { value, fault } = readShape(shape, content);
+  if (fault === undefined) return value;
+  const where = fault.where === '' ? '' : ` at ${fault.where}`;
+  throw invalid(action, `unexpected content${where}: ${fault.message}`);
 }
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {

@@ -1,5 +1,5 @@
-import { z } from 'zod';
 import { HyperupError } from '../../base/errors.js';
+import { count, listOf, looseObjectOf, mapOf, type ShapeOf, text } from '../../base/json-shape.js';
 import type { Descriptor, ManifestContent } from '../../registry/types.js';
 import { parseDigest } from './digest.js';
 import { checked, parseJson } from './image-manifest.js';
@@ -14,26 +14,20 @@ export const layoutFile = Buffer.from('{"imageLayoutVersion":"1.0.0"}');
 /** `index.json` of a layout with very many images. */
 export const maxIndexBytes = 16 * 1024 * 1024;
 
-const size = z.number().int().nonnegative();
-const entrySchema = z.looseObject({
-  mediaType: z.string(),
-  digest: z.string(),
-  size,
-  annotations: z.record(z.string(), z.string()).optional(),
-});
+const entryShape = looseObjectOf({ mediaType: text, digest: text, size: count }, { annotations: mapOf(text) });
 /** An index with all that is in it, known or not. */
-export const looseIndexSchema = z.looseObject({ manifests: z.array(entrySchema) });
-const layoutSchema = z.looseObject({ imageLayoutVersion: z.string() });
+export const looseIndexShape = looseObjectOf({ manifests: listOf(entryShape) });
+const layoutShape = looseObjectOf({ imageLayoutVersion: text });
 
 /** A layout's `index.json`; what hyperup doesn't know in it is kept. */
-export type LayoutIndex = z.infer<typeof looseIndexSchema>;
-export type LayoutEntry = z.infer<typeof entrySchema>;
+export type LayoutIndex = ShapeOf<typeof looseIndexShape>;
+export type LayoutEntry = ShapeOf<typeof entryShape>;
 
 export const emptyLayoutIndex: LayoutIndex = { schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests: [] };
 
 /** Throws `InvalidConfig` where `oci-layout` is malformed or of a later major version. */
 export function checkLayoutFile(bytes: Buffer, action: string): void {
-  const { imageLayoutVersion } = checked(layoutSchema, parseJson(bytes, action), action);
+  const { imageLayoutVersion } = checked(layoutShape, parseJson(bytes, action), action);
   if (!/^1\./.test(imageLayoutVersion)) {
     throw new HyperupError('InvalidConfig', `${action}: image layout version "${imageLayoutVersion}", want 1.0.0`);
   }
@@ -41,7 +35,7 @@ export function checkLayoutFile(bytes: Buffer, action: string): void {
 
 /** Reads `index.json`. `InvalidConfig` beginning with `action`. */
 export function parseLayoutIndex(bytes: Buffer, action: string): LayoutIndex {
-  const index = checked(looseIndexSchema, parseJson(bytes, action), action);
+  const index = checked(looseIndexShape, parseJson(bytes, action), action);
   for (const entry of index.manifests) parseDigest(entry.digest, action);
   return index;
 }

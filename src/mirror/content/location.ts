@@ -1,4 +1,5 @@
 import { HyperupError } from '../../base/errors.js';
+import { hidePassword } from '../../base/hide-password.js';
 import { formatReference, parseReference } from '../../registry/reference.js';
 import type { ImageLocation } from './types.js';
 
@@ -75,13 +76,16 @@ function fullReference(text: string, reference: string): string {
     return formatReference(tagged);
   } catch (error) {
     if (!(error instanceof HyperupError)) throw error;
-    throw new HyperupError('InvalidConfig', `read image location "${text}": ${error.message}`, { cause: error, hint });
+    throw new HyperupError('InvalidConfig', `read image location "${hidePassword(text)}": ${error.message}`, {
+      cause: error,
+      hint,
+    });
   }
 }
 
 function malformed(text: string, reason: string): HyperupError {
-  return new HyperupError('InvalidConfig', `read image location "${text}": ${reason}`, {
+  return new HyperupError('InvalidConfig', hidePassword(`read image location "${text}": ${reason}`), {
     hint,
-    details: { location: text },
+    details: { location: hidePassword(text) },
   });
 }

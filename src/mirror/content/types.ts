@@ -46,6 +46,8 @@ export interface FetchBlobRequest {
    * absent, a fetch with `onPrefix` rejects with `DigestMismatch` then; the next one asks the other origins.
    */
   readonly onRestart?: (() => void | Promise<void>) | undefined;
+  /** All bytes have come and their digest is right; the file has yet to get its name. Not told of a file that was there. */
+  readonly onVerified?: (() => void) | undefined;
   /** Newly moved bytes, and by whom. Bytes found in place are told once with origin `undefined`. */
   readonly onBytes?: ((bytes: number, origin: string | undefined) => void) | undefined;
   readonly signal?: AbortSignal | undefined;

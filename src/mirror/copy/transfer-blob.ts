@@ -105,9 +105,14 @@ async function sendThrough(blob: Descriptor, origins: readonly BlobOrigin[], tra
   });
   try {
     const both = AbortSignal.any([signal, stop.signal]);
-    await fetcher.fetch({ blob, origins, path, onPrefix: pipe.push, onRestart: pipe.restart, onBytes, signal: both });
-    pipe.finish();
-    verified();
+    // The file gets its name while the registry closes the upload.
+    const onVerified = () => {
+      pipe.finish();
+      verified();
+    };
+    const { push: onPrefix, restart: onRestart } = pipe;
+    await fetcher.fetch({ blob, origins, path, onPrefix, onRestart, onVerified, onBytes, signal: both });
+    onVerified();
   } catch (error) {
     pipe.fail(error);
     failed(error);

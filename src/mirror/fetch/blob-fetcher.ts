@@ -166,6 +166,7 @@ export function createBlobFetcher(options: BlobFetcherOptions): BlobFetcher {
     const found = store.found.reduce((sum, { start, end }) => sum + end - start, 0);
     if (found > 0) request.onBytes?.(found, undefined);
     await bring(fetch);
+    request.onVerified?.();
     const [only, ...others] = fetch.sources.filter((source) => source.contributed > 0);
     if (only !== undefined && others.length === 0) only.meter.suspect = false;
     const served = fetch.sources.filter((source) => source.served > 0);

@@ -2,23 +2,31 @@
  * `make bench-images`: `hyperup images copy` against Debian's `skopeo copy`, on real registries on this machine, whole
  * processes from start to exit. Prints, last, a line `bench: …` for each measure; exit code 1 where a goal is missed.
  *
- * BENCH_RUNS: rounds (3), the sides in turn; the median counts. BENCH_ONLY: some of bare, held, mirrors, memory.
- * BENCH_MB: the large layer's size (247). BENCH_PROGRAM: another build than dist/cli/main.js.
+ * BENCH_RUNS: rounds (3), the sides in turn; the median counts. BENCH_MB: the large layer's size (247).
+ * BENCH_PROGRAM: another build than dist/cli/main.js. BENCH_ONLY: some of these, with commas between:
+ *   bare     one large layer to a registry, an OCI layout and a docker-archive, no limits: at most 1.0 of skopeo's time
+ *   held     5 MB/s a connection: at most 0.4
+ *   mirrors  two mirrors of 10 MB/s each against one: at least 1.8 times as fast
+ *   memory   the most that a copy of 600 MB takes: at most 150 MB
+ *   bundle   `images load` of the release into an empty engine against `docker load`: at most 1.1 (as root; it wants
+ *            the release's images in the engine, as `make up` has it, or a registry that serves them)
  */
 import { join } from 'node:path';
 import { createBenchProgram, wantedNames, wantedRuns } from '../bench-program.js';
 import { benchTable } from '../bench-table.js';
 import { benchLine, type Measure, meetsGoal } from '../measures.js';
+import { measureBundleLoad } from './bundle-load.js';
 import { startHeldLink } from './held-link.js';
 import { type BenchScene, openBenchScene, type TargetTransport } from './scene.js';
 import { type CopyRun, copyByHyperup, copyBySkopeo } from './sides.js';
 
-const groups = ['bare', 'held', 'mirrors', 'memory'] as const;
+const groups = ['bare', 'held', 'mirrors', 'memory', 'bundle'] as const;
 const transports: readonly TargetTransport[] = ['registry', 'oci', 'docker-archive'];
 const megabyte = 1_000_000;
 const heldLayerMb = 50;
 const memoryLayerMb = 600;
-const { say, throwIfInterrupted, finish } = createBenchProgram();
+const bench = createBenchProgram();
+const { say, throwIfInterrupted, finish } = bench;
 
 interface Round {
   readonly ours: CopyRun[];
@@ -146,7 +154,8 @@ async function memory(scene: BenchScene, runs: number): Promise<readonly Measure
 await finish(async () => {
   const runs = wantedRuns(process.env['BENCH_RUNS']);
   const wanted = wantedNames(process.env['BENCH_ONLY'], groups);
-  const parts = { bare, held, mirrors, memory };
+  const bundle = (_scene: BenchScene, rounds: number) => measureBundleLoad(rounds, bench);
+  const parts = { bare, held, mirrors, memory, bundle };
   const measures: Measure[] = [];
   const scene = await openBenchScene();
   try {

@@ -58,3 +58,15 @@ t.test('failures to run', async (t) => {
   controller.abort(new Error('enough'));
   await t.rejects(running, { code: 'Aborted' });
 });
+
+t.test(
+  'what a program has started and left with its pipes does not hold up a timeout',
+  { timeout: 20_000 },
+  async (t) => {
+    const code =
+      'const { spawn } = require("node:child_process");' +
+      'spawn(process.execPath, ["-e", "setTimeout(() => {}, 25000)"], { stdio: "inherit", detached: true }).unref();' +
+      'setInterval(() => {}, 1000)';
+    await t.rejects(runCommand(...script(code), { timeoutMs: 1500 }), { code: 'Timeout' });
+  },
+);

@@ -91,7 +91,7 @@ const hostile: readonly Hostile[] = [
     name: 'a plain OCI archive',
     change: (tar) => tarOf(partsOf(tar).slice(1)),
     code: 'InvalidConfig',
-    says: /entry 1 is "oci-layout", want hyperup\/bundle.json/,
+    says: /it is no bundle of hyperup images save/,
   },
   {
     name: 'entries in another order',
