@@ -1,5 +1,6 @@
 // Bundles the command line into dist/cli: node resolves and reads some 900 small files otherwise, which takes half a
 // second before anything is done. The library (dist/index.js) stays as tsc compiled it.
+import { join } from 'node:path';
 import { build } from 'esbuild';
 
 /** Parts of dockerode that hyperup never calls: SSH connections, BuildKit sessions and its own archives, a third of its code. */
@@ -42,6 +43,15 @@ const undiciClients = (...kinds) => ({
   },
 });
 
+/** A native package that `ws` uses where it is installed; ours does the same in JavaScript. */
+const websocketMask = {
+  name: 'websocket-mask',
+  setup({ onResolve }) {
+    const path = join(import.meta.dirname, 'src/kubelet/server/websocket-mask.ts');
+    onResolve({ filter: /^bufferutil$/ }, () => ({ path }));
+  },
+};
+
 const common = {
   outdir: 'dist/cli',
   bundle: true,
@@ -50,7 +60,7 @@ const common = {
   format: 'esm',
   sourcemap: true,
   logLevel: 'warning',
-  plugins: [withoutUnused, withoutLocales],
+  plugins: [withoutUnused, withoutLocales, websocketMask],
   // Loaded only where a certificate is issued; they don't survive bundling.
   external: ['@peculiar/x509', 'reflect-metadata'],
   // What CommonJS dependencies take for granted.
