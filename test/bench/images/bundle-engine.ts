@@ -14,18 +14,19 @@ export interface EmptyEngine {
 
 const startMs = 30_000;
 
-/** Starts a dockerd with data of its own and no network of its making. Throws with its log where it doesn't come up. */
+/** Starts a dockerd with data and a bridge of its own. Throws with its log where it doesn't come up. */
 export async function startEmptyEngine(): Promise<EmptyEngine> {
   const dir = await mkdtemp(join(tmpdir(), 'hyperup-bench-engine-'));
   const host = `unix://${join(dir, 'docker.sock')}`;
   const log = await open(join(dir, 'log'), 'w');
   const flags = ['--data-root', join(dir, 'data'), '--exec-root', join(dir, 'exec'), '--pidfile', join(dir, 'pid')];
-  const daemon = spawn('dockerd', [...flags, '-H', host, '--bridge=none', '--iptables=false', '--ip-forward=false'], {
-    stdio: ['ignore', log.fd, log.fd],
-  });
+  const bridge = makeBridge();
+  const apart = [`--bridge=${bridge}`, '--iptables=false', '--ip-forward=false'];
+  const daemon = spawn('dockerd', [...flags, '-H', host, ...apart], { stdio: ['ignore', log.fd, log.fd] });
   await log.close();
   const close = async () => {
     await ended(daemon);
+    execFileSync('ip', ['link', 'delete', bridge]);
     const mounts = await readFile('/proc/self/mounts', 'utf8');
     if (mounts.includes(` ${join(dir, 'data')} `)) execFileSync('umount', [join(dir, 'data')]);
     await rm(dir, { recursive: true, force: true });
@@ -40,6 +41,15 @@ export async function startEmptyEngine(): Promise<EmptyEngine> {
     await delay(100);
   }
   return { host, close };
+}
+
+/** A daemon that is told to have no bridge deletes the docker0 that it finds. */
+function makeBridge(): string {
+  const name = `hup-${Math.random().toString(36).slice(2, 8)}`;
+  execFileSync('ip', ['link', 'add', name, 'type', 'bridge']);
+  execFileSync('ip', ['address', 'add', '203.0.113.1/24', 'dev', name]);
+  execFileSync('ip', ['link', 'set', name, 'up']);
+  return name;
 }
 
 async function ended(daemon: ChildProcess): Promise<void> {
