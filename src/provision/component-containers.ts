@@ -17,24 +17,33 @@ export const podLabels = {
 type Containers = Pick<ContainerEngine, 'listContainers' | 'inspectContainer'>;
 
 /** The newest container of a static pod's, running or not; undefined before the kubelet made one. */
-export function findComponentContainer(
+export async function findComponentContainer(
   engine: Containers,
   component: StaticComponent,
   nodeName: string,
 ): Promise<ContainerDetails | undefined> {
-  return newestContainer(engine, component, [`${podLabels.podName}=${component}-${nodeName}`]);
+  return (await findComponentAttempts(engine, component, nodeName))[0];
+}
+
+/** All containers that a static pod's component has had and the kubelet has kept, the newest first. */
+export function findComponentAttempts(
+  engine: Containers,
+  component: StaticComponent,
+  nodeName: string,
+): Promise<readonly ContainerDetails[]> {
+  return findAttempts(engine, component, [`${podLabels.podName}=${component}-${nodeName}`]);
 }
 
 /** The newest container of the DNS server's, running or not. */
-export function findDnsContainer(engine: Containers, server: DnsServer): Promise<ContainerDetails | undefined> {
-  return newestContainer(engine, dnsDeployments[server], []);
+export async function findDnsContainer(engine: Containers, server: DnsServer): Promise<ContainerDetails | undefined> {
+  return (await findAttempts(engine, dnsDeployments[server], []))[0];
 }
 
-async function newestContainer(
+async function findAttempts(
   engine: Containers,
   name: string,
   further: readonly string[],
-): Promise<ContainerDetails | undefined> {
+): Promise<readonly ContainerDetails[]> {
   const found = await engine.listContainers({
     all: true,
     labels: [
@@ -45,7 +54,5 @@ async function newestContainer(
     ],
   });
   const details = await Promise.all(found.map(({ id }) => engine.inspectContainer(id)));
-  return details
-    .filter((container) => container !== undefined)
-    .sort((a, b) => b.createdAt.localeCompare(a.createdAt))[0];
+  return details.filter((container) => container !== undefined).sort((a, b) => b.createdAt.localeCompare(a.createdAt));
 }

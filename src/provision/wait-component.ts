@@ -1,9 +1,8 @@
 import { HyperupError } from '../base/errors.js';
-import { excerptSourceLines, logExcerpt } from '../base/log-excerpt.js';
 import { waitFor } from '../base/wait.js';
 import type { ContainerEngine } from '../docker/types.js';
-import { findComponentContainer } from './component-containers.js';
 import type { HealthInputs, ProbedComponent } from './component-health.js';
+import { lastAttemptsLog } from './component-last-log.js';
 import { diagnose } from './diagnose.js';
 import type { Runtime } from './runtime.js';
 
@@ -21,15 +20,11 @@ export interface WaitComponentOptions {
 
 const logLines = 25;
 
-/** The last lines of a component's container, or the kubelet's where it has none yet. */
 async function lastLog(component: ProbedComponent, options: WaitComponentOptions): Promise<string> {
-  const { engine, inputs } = options;
-  if (component === 'kubelet') return options.kubeletLog(logLines);
-  const container = await findComponentContainer(engine, component, inputs.cluster.nodeName);
-  const log =
-    container === undefined ? '' : logExcerpt(await engine.tailLogs(container.id, excerptSourceLines), logLines);
-  if (log.trim() !== '') return log;
-  return `${component} has logged nothing; the kubelet:\n${await options.kubeletLog(logLines)}`;
+  const { engine, inputs, kubeletLog } = options;
+  if (component === 'kubelet') return kubeletLog(logLines);
+  const log = await lastAttemptsLog(engine, component, inputs.cluster.nodeName, logLines);
+  return log ?? `${component} has logged nothing; the kubelet:\n${await kubeletLog(logLines)}`;
 }
 
 /**
