@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { chmod, chown, mkdir, open, readFile, realpath, rename, rm, stat } from 'node:fs/promises';
+import { chmod, chown, open, readFile, realpath, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { errnoOf, HyperupError, messageOf } from './errors.js';
+import { makeFolder } from './make-folder.js';
 
 /**
  * Writes a whole file or nothing: a temporary file beside it, flushed, then renamed. The folder is made if absent; a
@@ -11,7 +12,7 @@ import { errnoOf, HyperupError, messageOf } from './errors.js';
 export async function writeAtomic(path: string, data: string | Uint8Array, mode = 0o644): Promise<void> {
   let aside: string | undefined;
   try {
-    await mkdir(dirname(path), { recursive: true });
+    await makeFolder(dirname(path));
     const target = await realpath(path).catch(() => path);
     const before = await stat(target).catch(() => undefined);
     aside = join(dirname(target), `.${basename(target)}.${randomBytes(6).toString('hex')}`);

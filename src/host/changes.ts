@@ -3,6 +3,7 @@ import { chmod, chown, copyFile, lstat, mkdir, readdir, readFile, stat, utimes }
 import { basename, dirname, join } from 'node:path';
 import { errnoOf, HyperupError } from '../base/errors.js';
 import { fileError, pathExists, writeAtomic } from '../base/files.js';
+import { makeFolder } from '../base/make-folder.js';
 import { backupDir, type Journal } from './journal.js';
 import { isSameChange } from './journal-format.js';
 import type { HostChange, JournalEntry } from './journal-types.js';
@@ -95,7 +96,7 @@ async function keepBackup(journal: Journal, path: string): Promise<string> {
   const digest = createHash('sha256').update(path).digest('hex').slice(0, 12);
   const backup = join(folder, `${digest}-${basename(path)}`);
   await guarded('back up', path, async () => {
-    await mkdir(folder, { recursive: true, mode: 0o700 });
+    await makeFolder(folder, 0o700);
     await copyWithAttributes(path, backup);
   });
   return backup;

@@ -1,7 +1,8 @@
-import { lstat, mkdir, readdir, realpath, rename, rm, rmdir } from 'node:fs/promises';
+import { lstat, readdir, realpath, rename, rm, rmdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { errnoOf, HyperupError } from '../base/errors.js';
 import { fileError, pathExists } from '../base/files.js';
+import { makeFolder } from '../base/make-folder.js';
 import { copyWithAttributes } from './changes.js';
 import type { Host } from './host.js';
 import type { HostChange } from './journal-types.js';
@@ -127,7 +128,7 @@ async function restoreFile(path: string, backup: string): Promise<UndoOutcome> {
   const target = await realpath(path).catch(() => path);
   const aside = join(dirname(target), `.hyperup-restore-${process.pid}`);
   try {
-    await mkdir(dirname(target), { recursive: true });
+    await makeFolder(dirname(target));
     await copyWithAttributes(backup, aside);
     await rename(aside, target);
     await rm(backup, { force: true });

@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process';
-import { mkdir, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { HyperupError, messageOf } from '../base/errors.js';
+import { makeFolder } from '../base/make-folder.js';
 import type { RunCommand } from '../base/run-command.js';
 import { type ImageEngine, managedLabel, roleLabel } from '../docker/types.js';
 import { withHostProgram } from './host-packages.js';
@@ -48,7 +49,7 @@ export async function ensureBuildRoot(options: BuildRootOptions): Promise<string
   if (await engine.inspectImage(reference)) return reference;
   const root = join(workDir, 'build-root');
   await rm(root, { recursive: true, force: true });
-  await mkdir(workDir, { recursive: true });
+  await makeFolder(workDir);
   const mirror = options.debianMirror ?? (await findDebianMirror(run, recipes.suite));
   try {
     await withHostProgram(run, 'debootstrap', async () => {

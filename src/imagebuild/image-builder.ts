@@ -1,7 +1,8 @@
-import { access, mkdir, readdir, readFile, rm, rmdir } from 'node:fs/promises';
+import { access, readdir, readFile, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { HyperupError } from '../base/errors.js';
 import type { Logger } from '../base/logger.js';
+import { makeFolder } from '../base/make-folder.js';
 import type { EmitProgress } from '../base/progress.js';
 import type { RunCommand } from '../base/run-command.js';
 import { type ContainerEngine, type ImageEngine, managedLabel, roleLabel } from '../docker/types.js';
@@ -146,7 +147,7 @@ export function createImageBuilder(options: ImageBuilderOptions): ImageBuilder {
   async function buildOne(recipeName: string, reference: string, call: BuildCall): Promise<void> {
     const recipe = recipes.images[recipeName];
     if (!recipe) throw new HyperupError('BuildFailed', `build ${recipeName}: no such recipe`);
-    await mkdir(join(buildDir, 'layers'), { recursive: true });
+    await makeFolder(join(buildDir, 'layers'));
     await makeLayers(recipe.layers, call);
     call.emit({ type: 'output', step: 'build', line: `load ${reference} into the engine` });
     await loadImage(recipeName, recipe, reference);

@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
-import { mkdir, mkdtemp, readdir, readFile, realpath, rm, stat } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, realpath, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { pack } from 'tar-stream';
 import { HyperupError, messageOf } from '../base/errors.js';
+import { makeFolder } from '../base/make-folder.js';
 import type { RunCommand } from '../base/run-command.js';
 import { type ImageEngine, managedLabel, roleLabel } from '../docker/types.js';
 import { digestFile, writeImageArchive } from './image-archive.js';
@@ -60,7 +61,7 @@ export async function ensureKubeletImage(
     });
   const found = await options.engine.inspectImage(reference);
   if (found?.labels[kubeletContentLabel] === content) return { reference, changed: false };
-  await mkdir(options.cacheDir, { recursive: true });
+  await makeFolder(options.cacheDir);
   const workDir = await mkdtemp(join(options.cacheDir, 'kubelet-image-'));
   try {
     const path = join(workDir, 'layer.tar');

@@ -1,7 +1,7 @@
 // The whole wiring of the kubelet is in this one file, so that no room has to know another.
-import { mkdir } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { messageOf } from '../base/errors.js';
+import { makeFolder } from '../base/make-folder.js';
 import { createMetricsRegistry } from '../base/metrics-registry.js';
 import { runCommand } from '../host/run-command.js';
 import { createEventRecorder } from '../kube/event-recorder.js';
@@ -70,7 +70,7 @@ export async function runKubelet(options: KubeletOptions, dependencies: KubeletD
   };
   const minor = { value: minorOf(options.kubeletVersion) };
 
-  await mkdir(identity.rootDir, { recursive: true, mode: 0o750 });
+  await makeFolder(identity.rootDir, 0o750);
   logger.info('Starting kubelet', { node: identity.nodeName, instance: identity.instance, rootDir: identity.rootDir });
   const connected = await awaitEngine(options, dependencies);
   if (!connected) return;

@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../base/clock.js';
 import { HyperupError, isHyperupError } from '../base/errors.js';
 import { fileError } from '../base/files.js';
 import type { Logger } from '../base/logger.js';
+import { makeFolder } from '../base/make-folder.js';
 import { type EmitProgress, ignoreProgress } from '../base/progress.js';
 import type { ImageEngine } from '../docker/types.js';
 import type { Host } from '../host/host.js';
@@ -138,7 +139,7 @@ async function takeFolder(
     };
   }
   const own = `${path}.${pid}.${randomBytes(4).toString('hex')}`;
-  await makeFolder(own);
+  await makeOrTell(own);
   return { path: own, leave: () => removeFolder(own) };
 }
 
@@ -150,7 +151,7 @@ async function tryLock(
 ): Promise<Lock | undefined> {
   busy.add(path);
   try {
-    await makeFolder(path);
+    await makeOrTell(path);
     return await acquireLock({ path: `${path}.lock`, host, clock, pid, command: 'hyperup' });
   } catch (error) {
     busy.delete(path);
@@ -159,9 +160,9 @@ async function tryLock(
   }
 }
 
-async function makeFolder(path: string): Promise<void> {
+async function makeOrTell(path: string): Promise<void> {
   try {
-    await mkdir(path, { recursive: true });
+    await makeFolder(path);
   } catch (error) {
     throw fileError('make', path, error);
   }

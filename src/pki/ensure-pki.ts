@@ -1,8 +1,9 @@
-import { chmod, mkdir } from 'node:fs/promises';
+import { chmod } from 'node:fs/promises';
 import type { Clock } from '../base/clock.js';
 import { HyperupError } from '../base/errors.js';
 import { fileError, writeAtomic } from '../base/files.js';
 import { type Logger, silentLogger } from '../base/logger.js';
+import { makeFolder } from '../base/make-folder.js';
 import { judgeEntry } from './check-pki.js';
 import { type CertificateFacts, inspectCertificate, publicHalf } from './inspect-certificate.js';
 import {
@@ -58,7 +59,7 @@ export async function ensurePki(options: EnsurePkiOptions): Promise<PkiBundle> {
   const { dir, plan, clock, logger = silentLogger } = options;
   assertPlausibleClock(clock.now());
   try {
-    await mkdir(dir, { recursive: true, mode: 0o700 });
+    await makeFolder(dir, 0o700);
   } catch (error) {
     throw fileError('make folder', dir, error);
   }

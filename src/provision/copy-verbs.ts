@@ -9,6 +9,7 @@ import type { ImageEngine } from '../docker/types.js';
 import { formatImageLocation, locationName, parseImageLocation } from '../mirror/content/location.js';
 import { openReader, openWriter } from '../mirror/content/open.js';
 import type { ContentDeps, CopyReport, ImageLocation, ImageReader, ImageWriter } from '../mirror/content/types.js';
+import { checkPlatform } from '../mirror/copy/check-platform.js';
 import { machinePlatform, parsePlatform } from '../mirror/copy/choose-platform.js';
 import { copyImage as copyBetween, planCopy } from '../mirror/copy/copy-image.js';
 import { readResolved } from '../mirror/copy/registry-reader.js';
@@ -139,6 +140,7 @@ async function withEnds<T>(
     const deps: ContentDeps = { engine, registries, tmpDir, logger: runtime.logger, clock: runtime.clock };
     const reader = await openSource(source, options, deps, runtime);
     closers.push(() => reader.close());
+    if (options.platform !== undefined && platform !== 'all') await checkPlatform(reader, platform, runtime.signal);
     const mountFrom = options.isPlan === true ? [] : mountsFor(source, target);
     const writer = await openWriter(target, deps, { mountFrom });
     const uploads = uploadsTo(target, registries, options.cacheDir, runtime);

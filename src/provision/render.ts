@@ -1,8 +1,9 @@
-import { chmod, mkdir, mkdtemp, readdir, rename, rm, rmdir } from 'node:fs/promises';
+import { chmod, mkdtemp, readdir, rename, rm, rmdir } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
 import { dump } from 'js-yaml';
 import { HyperupError } from '../base/errors.js';
 import { fileError, pathExists, writeAtomic } from '../base/files.js';
+import { makeFolder } from '../base/make-folder.js';
 import type { InstallOptions } from '../config/types.js';
 import { planDnsObjects } from '../controlplane/dns.js';
 import { readManifests } from '../controlplane/manifests.js';
@@ -84,7 +85,7 @@ export async function render(
 
 async function makeStaging(target: string): Promise<string> {
   try {
-    await mkdir(dirname(target), { recursive: true });
+    await makeFolder(dirname(target));
     return await mkdtemp(`${target}.`);
   } catch (error) {
     throw fileError('make', target, error);

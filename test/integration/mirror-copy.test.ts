@@ -120,6 +120,13 @@ t.test('an index: whole, or one of its images', async (t) => {
   t.equal((await bySkopeo(`oci:${folder}/list:arm`)).config, arm?.config.digest);
   t.equal(one.blobs.copied, 0, 'its blobs are there for the index');
   await t.rejects(copy(root, `docker-archive:${folder}/list.tar`, { platform: 'all' }), { code: 'InvalidConfig' });
+  const single = `docker://${origin.host}/${run}/list:amd64`;
+  await t.rejects(copy(single, `oci:${folder}/list:wrong`, { platform: 'linux/arm64' }), {
+    code: 'Conflict',
+    message: /find linux\/arm64 in .*: it is one image, for linux\/amd64/,
+  });
+  await t.rejects(bySkopeo(`oci:${folder}/list:wrong`), 'nothing was written');
+  t.equal((await copy(single, `oci:${folder}/list:single`, { platform: 'linux/amd64' })).blobs.copied, 0);
 });
 
 t.test('within one registry blobs are mounted, not sent', async (t) => {

@@ -151,6 +151,13 @@ t.test('what belongs to one room stays there', async (t) => {
   }
 });
 
+t.test('folders are made by base/make-folder: what Node has for it may never end', (t) => {
+  const recursive = /\bmkdir(Sync)?\([^;]*\brecursive:/;
+  t.match('await mkdir(dirname(path), { recursive: true });', recursive);
+  for (const { path, code } of files) t.notMatch(code, recursive, path);
+  t.end();
+});
+
 t.test('names and sizes', async (t) => {
   const parts = files.flatMap((file) =>
     dirname(file.path)

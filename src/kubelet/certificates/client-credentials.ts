@@ -1,10 +1,11 @@
 import { X509Certificate } from 'node:crypto';
-import { chmod, mkdir } from 'node:fs/promises';
+import { chmod } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Clock } from '../../base/clock.js';
 import { messageOf } from '../../base/errors.js';
 import { pathExists, readTextIfPresent, writeAtomic } from '../../base/files.js';
 import type { Logger } from '../../base/logger.js';
+import { makeFolder } from '../../base/make-folder.js';
 import { createKubeClient } from '../../kube/kube-client.js';
 import type { KubeClient, KubeClientOptions } from '../../kube/kube-client-types.js';
 import { readClientOptions } from '../../kube/kubeconfig-client.js';
@@ -129,7 +130,7 @@ async function obtain(options: ClientCredentialsOptions, client: KubeClient): Pr
     timeoutMs: 900_000,
     signal,
   });
-  await mkdir(options.certDir, { recursive: true, mode: 0o700 });
+  await makeFolder(options.certDir, 0o700);
   await writeAtomic(certificatePath(options), `${certPem.trim()}\n${keyPem}`, 0o600);
 }
 
@@ -161,7 +162,7 @@ async function bootstrap(options: ClientCredentialsOptions, path: string): Promi
     contexts: [{ name, context: { cluster: name, user: name } }],
     'current-context': name,
   });
-  await mkdir(dirname(options.kubeconfigPath), { recursive: true });
+  await makeFolder(dirname(options.kubeconfigPath));
   await writeAtomic(options.kubeconfigPath, text, 0o600);
   await chmod(options.kubeconfigPath, 0o600);
   options.logger.info('Client certificate obtained', { path: certificate });

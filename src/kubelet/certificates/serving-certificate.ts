@@ -1,11 +1,11 @@
 import { X509Certificate } from 'node:crypto';
-import { mkdir } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { Clock } from '../../base/clock.js';
 import { messageOf } from '../../base/errors.js';
 import { readTextIfPresent, writeAtomic } from '../../base/files.js';
 import type { Logger } from '../../base/logger.js';
+import { makeFolder } from '../../base/make-folder.js';
 import type { KubeClient } from '../../kube/kube-client-types.js';
 import { makeSelfSigned, renewalMs } from './key-and-request.js';
 import { obtainCertificate } from './signed-certificate.js';
@@ -41,7 +41,7 @@ export async function readServingIdentity(options: ServingCertificateOptions): P
     { commonName: options.nodeName, dnsNames: namesOf(options), ipAddresses: [...options.nodeIps, '127.0.0.1'] },
     clock.now(),
   );
-  await mkdir(certDir, { recursive: true, mode: 0o700 });
+  await makeFolder(certDir, 0o700);
   await writeAtomic(paths.key, made.keyPem, 0o600);
   await writeAtomic(paths.cert, made.certPem, 0o644);
   return made;

@@ -1,7 +1,8 @@
-import { chmod, mkdir, open, rm, writeFile } from 'node:fs/promises';
+import { chmod, open, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, posix } from 'node:path';
 import { errnoOf, messageOf } from '../../base/errors.js';
 import { readTextIfPresent } from '../../base/files.js';
+import { makeFolder } from '../../base/make-folder.js';
 import type { V1Container, V1Pod } from '../../kube/pod-objects.js';
 import { hostnameOf, isHostNetwork, podUidOf, validPathPart } from '../pod/pod-names.js';
 import type { ContainerBind, KubeletIdentity, PodFiles, RuntimeContainer } from '../types.js';
@@ -104,7 +105,7 @@ function fallsBack(container: V1Container | undefined, instance: RuntimeContaine
 /** Containers have it bind-mounted: another file in its place would never be seen by them. */
 async function writeInPlace(path: string, content: string): Promise<void> {
   if ((await readTextIfPresent(path)) === content) return;
-  await mkdir(dirname(path), { recursive: true, mode: 0o750 });
+  await makeFolder(dirname(path), 0o750);
   await writeFile(path, content, { mode: 0o644 });
   // The umask may have taken bits away.
   await chmod(path, 0o644);
@@ -112,7 +113,7 @@ async function writeInPlace(path: string, content: string): Promise<void> {
 
 /** A new file: one of an earlier instance with that number may still be mounted somewhere. */
 async function makeEmptyFile(path: string): Promise<void> {
-  await mkdir(dirname(path), { recursive: true, mode: 0o750 });
+  await makeFolder(dirname(path), 0o750);
   await rm(path, { force: true, recursive: true });
   await (await open(path, 'wx', 0o666)).close();
   await chmod(path, 0o666);

@@ -1,7 +1,8 @@
-import { mkdir, readdir, readlink, rm, symlink } from 'node:fs/promises';
+import { readdir, readlink, rm, symlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { errnoOf, messageOf } from '../../base/errors.js';
 import type { Logger } from '../../base/logger.js';
+import { makeFolder } from '../../base/make-folder.js';
 import { validPathPart } from '../pod/pod-names.js';
 import type { ContainerId, PodUid } from '../types.js';
 
@@ -102,7 +103,7 @@ async function replaceLink(target: string, path: string): Promise<void> {
     await symlink(target, path);
   } catch (error) {
     if (errnoOf(error) === 'EEXIST') await rm(path, { force: true });
-    else if (errnoOf(error) === 'ENOENT') await mkdir(dirname(path), { recursive: true });
+    else if (errnoOf(error) === 'ENOENT') await makeFolder(dirname(path));
     else throw error;
     await symlink(target, path);
   }

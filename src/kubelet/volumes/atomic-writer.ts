@@ -1,7 +1,6 @@
 import {
   chmod,
   chown,
-  mkdir,
   mkdtemp,
   readdir,
   readFile,
@@ -14,6 +13,7 @@ import {
 } from 'node:fs/promises';
 import { basename, dirname, join, posix } from 'node:path';
 import { errnoOf, HyperupError } from '../../base/errors.js';
+import { makeFolder } from '../../base/make-folder.js';
 
 /** One file of a volume. */
 export interface FileProjection {
@@ -148,7 +148,7 @@ async function stalePaths(files: Payload, oldDir: string): Promise<readonly stri
 async function writeFiles(files: Payload, dir: string): Promise<void> {
   for (const [path, { data, mode, fsUser }] of files) {
     const full = join(dir, path);
-    if (path.includes('/')) await mkdir(dirname(full), { recursive: true });
+    if (path.includes('/')) await makeFolder(dirname(full));
     await writeFile(full, data, { mode });
     // The umask may have taken bits away.
     await chmod(full, mode);

@@ -1,6 +1,7 @@
-import { mkdir, rmdir } from 'node:fs/promises';
+import { rmdir } from 'node:fs/promises';
 import { errnoOf, HyperupError, messageOf } from '../../base/errors.js';
 import type { Logger } from '../../base/logger.js';
+import { makeFolder } from '../../base/make-folder.js';
 import { formatDevice } from './block-device.js';
 import { type Mounter, mountAt } from './mounter.js';
 import { pluginFolders, type VolumeLayout } from './volume-layout.js';
@@ -63,7 +64,7 @@ export function createDeviceMounts(options: {
       if (isReadOnly && !readOnly) await mounter.mount({ source: device, target: path, options: ['remount', 'rw'] });
       return;
     }
-    await mkdir(path, { recursive: true, mode: 0o750 });
+    await makeFolder(path, 0o750);
     const type = await formatDevice(mounter, { device, fsType, readOnly });
     await mounter.mount({
       source: device,

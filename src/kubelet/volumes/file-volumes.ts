@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
-import { chmod, mkdir, readlink, stat, symlink, unlink } from 'node:fs/promises';
+import { chmod, readlink, stat, symlink, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Clock } from '../../base/clock.js';
 import { errnoOf, HyperupError, messageOf } from '../../base/errors.js';
+import { makeFolder } from '../../base/make-folder.js';
 import type { V1Pod, V1Volume, V1VolumeProjection } from '../../kube/pod-objects.js';
 import type { ObjectCache, PodUid } from '../types.js';
 import { type Payload, writeAtomically } from './atomic-writer.js';
@@ -52,7 +53,7 @@ export function createFileVolumes(options: FileVolumesOptions): FileVolumes {
   async function mountMemory(): Promise<void> {
     const target = layout.memoryDir;
     if (mountAt(await mounter.mounts(), target)?.fsType === 'tmpfs') return;
-    await mkdir(target, { recursive: true, mode: 0o700 });
+    await makeFolder(target, 0o700);
     await mounter.mount({ source: 'tmpfs', target, fsType: 'tmpfs', options: ['mode=0700'] });
   }
 
@@ -131,7 +132,7 @@ export function createFileVolumes(options: FileVolumesOptions): FileVolumes {
         await ensureMemory();
         await linkTo(plan.place, plan.path);
       }
-      await mkdir(plan.path, { recursive: true, mode: 0o750 });
+      await makeFolder(plan.path, 0o750);
       if (((await stat(plan.path)).mode & 0o777) !== 0o777) await chmod(plan.path, 0o777);
       await makeNestedMountPoints(pod, plan.name, plan.path);
       const fsGroup = pod.spec?.securityContext?.fsGroup;
@@ -153,7 +154,7 @@ function hashOf(payload: Payload): string {
 }
 
 async function linkTo(place: string, target: string): Promise<void> {
-  await mkdir(dirname(place), { recursive: true, mode: 0o750 });
+  await makeFolder(dirname(place), 0o750);
   try {
     await symlink(target, place);
   } catch (error) {

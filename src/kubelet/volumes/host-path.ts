@@ -1,7 +1,8 @@
 import type { Stats } from 'node:fs';
-import { mkdir, open, stat } from 'node:fs/promises';
+import { open, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { errnoOf, HyperupError } from '../../base/errors.js';
+import { makeFolder } from '../../base/make-folder.js';
 import { resolveInRoot } from './resolve-in-root.js';
 
 interface TypeCheck {
@@ -40,7 +41,7 @@ export async function ensureHostPath(hostRoot: string, path: string, type: strin
   const check = Object.hasOwn(checks, type) ? checks[type] : undefined;
   if (!check) throw new HyperupError('InvalidConfig', `${type} is an invalid volume type`, { details: { path, type } });
   const found = await statInRoot(hostRoot, path);
-  if (!found && check.create === 'directory') return makeFolder(hostRoot, path);
+  if (!found && check.create === 'directory') return makeFolderInRoot(hostRoot, path);
   if (!found && check.create === 'file') return makeFile(hostRoot, path);
   if (!found || !check.fits(found)) {
     throw new HyperupError('Unhealthy', `hostPath type check failed: ${path} is not ${check.what}`);
@@ -49,7 +50,7 @@ export async function ensureHostPath(hostRoot: string, path: string, type: strin
 
 /** The engine refuses to mount what isn't there, so an unchecked path becomes a folder, as `docker run -v` makes it. */
 export async function ensureHostPathExists(hostRoot: string, path: string): Promise<void> {
-  if (!(await statInRoot(hostRoot, path))) await makeFolder(hostRoot, path);
+  if (!(await statInRoot(hostRoot, path))) await makeFolderInRoot(hostRoot, path);
 }
 
 async function statInRoot(hostRoot: string, path: string): Promise<Stats | undefined> {
@@ -63,9 +64,9 @@ async function statInRoot(hostRoot: string, path: string): Promise<Stats | undef
   }
 }
 
-async function makeFolder(hostRoot: string, path: string): Promise<void> {
+async function makeFolderInRoot(hostRoot: string, path: string): Promise<void> {
   const resolved = await resolveInRoot(hostRoot, path);
-  await mkdir(hostRoot + resolved.path, { recursive: true, mode: 0o755 });
+  await makeFolder(hostRoot + resolved.path, 0o755);
 }
 
 async function makeFile(hostRoot: string, path: string): Promise<void> {

@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises';
+import { makeFolder } from '../../base/make-folder.js';
 import type { V1Pod } from '../../kube/pod-objects.js';
 import type { KubeletIdentity } from '../types.js';
 import { findLocalSource } from './block-device.js';
@@ -27,7 +27,7 @@ export async function setUpLocal(pod: V1Pod, plan: LocalPlan, options: LocalVolu
   if (mountAt(await mounter.mounts(), path)) return;
   const found = await findLocalSource(identity.hostRoot, source);
   // Before the device is mounted: by this folder the pod's end knows of it.
-  await mkdir(path, { recursive: true, mode: 0o750 });
+  await makeFolder(path, 0o750);
   if (found.type === 'directory') return bind(pod, plan, found.path, mountOptions, options);
   // The options are those of the mount that is bound.
   await devices.use({ name: innerName, device: found.path, fsType, readOnly, mountOptions }, (mounted) =>

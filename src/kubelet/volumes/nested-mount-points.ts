@@ -1,6 +1,6 @@
-import { mkdir } from 'node:fs/promises';
 import { join, posix } from 'node:path';
 import { HyperupError } from '../../base/errors.js';
+import { makeFolder } from '../../base/make-folder.js';
 import type { V1Pod } from '../../kube/pod-objects.js';
 import { allContainers } from './volume-use.js';
 
@@ -34,5 +34,5 @@ export function nestedMountPoints(pod: V1Pod, volume: string): readonly string[]
 
 /** Makes them in the volume's folder. Throws `InvalidConfig` and system errors. */
 export async function makeNestedMountPoints(pod: V1Pod, volume: string, folder: string): Promise<void> {
-  for (const path of nestedMountPoints(pod, volume)) await mkdir(join(folder, path), { recursive: true, mode: 0o755 });
+  for (const path of nestedMountPoints(pod, volume)) await makeFolder(join(folder, path), 0o755);
 }

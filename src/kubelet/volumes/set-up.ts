@@ -1,6 +1,7 @@
 import { chmod, lchown, lstat, mkdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { errnoOf, HyperupError } from '../../base/errors.js';
+import { makeFolder } from '../../base/make-folder.js';
 import type { V1Pod } from '../../kube/pod-objects.js';
 import { wholeValue } from '../pod/quantity.js';
 import { findDevice } from './block-device.js';
@@ -41,7 +42,7 @@ async function setUpFolder(pod: V1Pod, { path }: PlanOf<'emptyDir'>): Promise<vo
   if (await isFolder(path)) return;
   const aside = join(dirname(path), `.${path.slice(dirname(path).length + 1)}.new`);
   await rm(aside, { recursive: true, force: true });
-  await mkdir(dirname(path), { recursive: true, mode: 0o750 });
+  await makeFolder(dirname(path), 0o750);
   await mkdir(aside);
   const fsGroup = pod.spec?.securityContext?.fsGroup;
   if (fsGroup !== undefined) await lchown(aside, 0, fsGroup);
@@ -60,7 +61,7 @@ async function setUpMemory(pod: V1Pod, plan: PlanOf<'emptyDir'>, { mounter }: Se
   const size = sizeLimit === undefined ? 0 : wholeValue(sizeLimit);
   if (huge) options.push(`pagesize=${pageSizeOf(pod, medium, huge[1])}`);
   else if (size > 0) options.push(`size=${size}`);
-  await mkdir(path, { recursive: true, mode: 0o750 });
+  await makeFolder(path, 0o750);
   await mounter.mount({ source: huge ? 'nodev' : 'tmpfs', target: path, fsType, options });
 }
 
@@ -91,7 +92,7 @@ function pageSizeOf(pod: V1Pod, medium: string, wanted: string | undefined): str
 async function setUpNfs(plan: PlanOf<'nfs'>, { mounter }: SetUpOptions): Promise<void> {
   const { path, source, readOnly, mountOptions } = plan;
   if (mountAt(await mounter.mounts(), path)) return;
-  await mkdir(path, { recursive: true, mode: 0o750 });
+  await makeFolder(path, 0o750);
   await mounter.mount({
     source: `${source.server}:${source.path}`,
     target: path,

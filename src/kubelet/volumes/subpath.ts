@@ -2,6 +2,7 @@ import { lstat, mkdir, rmdir, stat, unlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { errnoOf, messageOf } from '../../base/errors.js';
 import type { Logger } from '../../base/logger.js';
+import { makeFolder } from '../../base/make-folder.js';
 import type { V1VolumeMount } from '../../kube/pod-objects.js';
 import { type Environment, type KubeletIdentity, PodFailure } from '../types.js';
 import { expandReferences } from './expand-references.js';
@@ -109,7 +110,7 @@ async function bind({ volumePath, subPath, target }: SubpathRequest, options: Su
 
 /** A folder for a folder; a file fits all else. One left over from another kind of source gives way. */
 async function makeTarget(target: string, isFolder: boolean): Promise<void> {
-  await mkdir(dirname(target), { recursive: true, mode: 0o750 });
+  await makeFolder(dirname(target), 0o750);
   const found = await lstat(target).catch(() => undefined);
   if (found && found.isDirectory() === isFolder) return;
   if (found) await (found.isDirectory() ? rmdir(target) : unlink(target));

@@ -1,12 +1,13 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
 import { HyperupError } from '../../base/errors.js';
 import { fileError } from '../../base/files.js';
+import { makeFolder } from '../../base/make-folder.js';
 
 /** A blob that lies in a stage. */
 export interface StagedBlob {
@@ -37,7 +38,7 @@ const gzipLevel = 1;
 /** Makes the folder, or goes on with what an earlier run has left in it. */
 export async function openStage(dir: string): Promise<BlobStage> {
   const blobs = join(dir, 'blobs', 'sha256');
-  await mkdir(blobs, { recursive: true }).catch((error: unknown) => {
+  await makeFolder(blobs).catch((error: unknown) => {
     throw fileError('make', blobs, error);
   });
   const pathOf = (digest: string) => {

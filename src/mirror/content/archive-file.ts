@@ -1,12 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
-import { type FileHandle, mkdir, open, rm, stat } from 'node:fs/promises';
+import { type FileHandle, open, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { errnoOf, HyperupError, messageOf } from '../../base/errors.js';
 import { fileError } from '../../base/files.js';
+import { makeFolder } from '../../base/make-folder.js';
 import { indexTar, type TarFile, type TarIndex } from './tar-index.js';
 import type { ContentDeps } from './types.js';
 
@@ -64,7 +65,7 @@ export async function openArchive(path: string, deps: Pick<ContentDeps, 'tmpDir'
     }
     let { file, size } = given;
     if (isGzip(start)) {
-      await mkdir(deps.tmpDir, { recursive: true });
+      await makeFolder(deps.tmpDir);
       const unpacked = join(deps.tmpDir, `unpacked-${randomBytes(8).toString('hex')}.tar`);
       undo.push(() => rm(unpacked, { force: true }));
       await unpack(path, unpacked);

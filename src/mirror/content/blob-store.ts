@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { lstat, mkdir, open, readdir, readFile, rename, rm, rmdir, stat, writeFile } from 'node:fs/promises';
+import { lstat, open, readdir, readFile, rename, rm, rmdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import type { Clock } from '../../base/clock.js';
 import { errnoOf, HyperupError, isHyperupError } from '../../base/errors.js';
 import { fileError } from '../../base/files.js';
+import { makeFolder } from '../../base/make-folder.js';
 import type { Descriptor } from '../../registry/types.js';
 import { checkBytes, mismatch, parseDigest, verifiedChunks } from './digest.js';
 import { makeFileSink } from './file-sink.js';
@@ -135,7 +136,7 @@ async function markUse(work: string): Promise<string> {
   const mark = join(work, `${markPrefix}${process.pid}-${randomBytes(6).toString('hex')}`);
   for (let tries = 1; ; tries += 1) {
     try {
-      await mkdir(work, { recursive: true });
+      await makeFolder(work);
       await writeFile(mark, '');
       return mark;
     } catch (error) {
@@ -158,7 +159,7 @@ async function isLeftover(path: string, clock: Clock): Promise<boolean> {
 /** A link in a folder's place would have us write where it leads; the user's own path may be one. */
 async function ensureFolder(path: string, mayBeLink: boolean): Promise<void> {
   try {
-    await mkdir(path, { recursive: true });
+    await makeFolder(path);
     const found = await (mayBeLink ? stat(path) : lstat(path));
     if (found.isDirectory()) return;
     throw new HyperupError('InvalidConfig', `write ${path}: it is a link, want a folder`);

@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { open, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { HyperupError } from '../../base/errors.js';
 import { fileError } from '../../base/files.js';
+import { makeFolder } from '../../base/make-folder.js';
 import type { Descriptor } from '../../registry/types.js';
 import { hearErrors, mismatch, verifiedChunks } from './digest.js';
 import {
@@ -40,7 +41,7 @@ export async function openDockerArchiveWriter(path: string, deps: Pick<ContentDe
   const found = await stat(path).catch(() => undefined);
   if (found && !found.isFile()) throw new HyperupError('InvalidConfig', `write ${path}: it is no regular file`);
   const aside = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}`);
-  const file = await mkdir(dirname(path), { recursive: true })
+  const file = await makeFolder(dirname(path))
     .then(() => open(aside, 'wx', 0o644))
     .catch((error: unknown) => {
       throw fileError('write', path, error);

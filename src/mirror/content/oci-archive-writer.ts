@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, open, rename, rm, rmdir, stat } from 'node:fs/promises';
+import { open, rename, rm, rmdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { HyperupError, throwIfAborted } from '../../base/errors.js';
 import { fileError } from '../../base/files.js';
+import { makeFolder } from '../../base/make-folder.js';
 import { chunkBytes } from './archive-file.js';
 import { openBlobStore } from './blob-store.js';
 import { type FileSink, makeFileSink } from './file-sink.js';
@@ -28,7 +29,7 @@ export async function openOciArchiveWriter(path: string, deps: Pick<ContentDeps,
     });
   }
   const folder = join(dirname(path), `.${basename(path)}.hyperup`);
-  await mkdir(folder, { recursive: true }).catch((error: unknown) => {
+  await makeFolder(folder).catch((error: unknown) => {
     throw fileError('make', folder, error);
   });
   const release = await takeLock(join(folder, 'lock'), deps.clock, 0);

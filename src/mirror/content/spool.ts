@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, open, rm } from 'node:fs/promises';
+import { open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { fileError } from '../../base/files.js';
+import { makeFolder } from '../../base/make-folder.js';
 import { chunkBytes } from './archive-file.js';
 import { makeFileSink } from './file-sink.js';
 
@@ -20,7 +21,7 @@ export async function spoolChunks(chunks: AsyncIterable<Buffer>, folder: string)
   const path = join(folder, `spool-${randomBytes(8).toString('hex')}`);
   const remove = () => rm(path, { force: true });
   try {
-    await mkdir(folder, { recursive: true });
+    await makeFolder(folder);
     const file = await open(path, 'wx', 0o600);
     try {
       const sink = makeFileSink(file);

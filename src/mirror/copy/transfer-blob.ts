@@ -1,10 +1,11 @@
 import { createReadStream } from 'node:fs';
-import { mkdir, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { isHyperupError, messageOf, throwIfAborted } from '../../base/errors.js';
 import type { Logger } from '../../base/logger.js';
+import { makeFolder } from '../../base/make-folder.js';
 import type { Descriptor } from '../../registry/types.js';
 import { verifiedChunks } from '../content/digest.js';
 import type { BlobFetcher, BlobOrigin, ImageReader, ImageWriter } from '../content/types.js';
@@ -77,7 +78,7 @@ async function sendLocal(blob: Descriptor, transfer: BlobTransfer): Promise<void
 async function sendThrough(blob: Descriptor, origins: readonly BlobOrigin[], transfer: BlobTransfer): Promise<void> {
   const { fetcher, cacheDir, onBytes, signal, uploads, target, logger } = transfer;
   const path = stagedPath(cacheDir, blob.digest);
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  await makeFolder(dirname(path), 0o700);
   // The registry that serves needn't wait for the one that takes.
   let upload: ResumableUpload | undefined;
   const begun = (async () => {

@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { isHyperupError, messageOf } from '../../base/errors.js';
 import { readTextIfPresent } from '../../base/files.js';
 import type { Logger } from '../../base/logger.js';
+import { makeFolder } from '../../base/make-folder.js';
 import type { BlobUpload, Descriptor, RegistryClient } from '../../registry/types.js';
 
 /** An upload of one blob that a later process can go on with. */
@@ -119,7 +120,7 @@ function sessionFile(stateDir: string, host: string, path: string, digest: strin
 
 /** kill -9 loses nothing of what was written, so nothing is flushed; what a power failure leaves is found to be damaged. */
 async function writeLocation(file: string, location: string): Promise<void> {
-  await mkdir(dirname(file), { recursive: true, mode: 0o700 });
+  await makeFolder(dirname(file), 0o700);
   await writeFile(file, JSON.stringify({ location }), { mode: 0o600 });
 }
 

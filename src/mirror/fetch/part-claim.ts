@@ -1,9 +1,10 @@
-import { mkdir, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Clock } from '../../base/clock.js';
 import { isHyperupError, throwIfAborted } from '../../base/errors.js';
 import { fileError } from '../../base/files.js';
 import type { Logger } from '../../base/logger.js';
+import { makeFolder } from '../../base/make-folder.js';
 import { acquireLock } from '../../host/lock.js';
 
 /** A part file that nobody else writes to. */
@@ -37,7 +38,7 @@ export async function claimPart(options: PartClaimOptions): Promise<PartClaim> {
   const { path, clock, logger, signal, pid, patienceMs, suffix } = options;
   const partPath = `${path}.part`;
   try {
-    await mkdir(dirname(path), { recursive: true });
+    await makeFolder(dirname(path));
   } catch (error) {
     throw fileError('make the folder of', path, error);
   }
