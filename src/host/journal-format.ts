@@ -32,10 +32,10 @@ const undoneSchema = z.object({ undone: z.number().int() });
 /** The format that this version writes, and the newest that it reads. */
 export const journalFormat = 1;
 
-/** One line of a journal's file. */
-export interface JournalLine {
+/** Where a line lies in a journal's file, in bytes, without its newline. */
+export interface LinePlace {
   readonly offset: number;
-  readonly id: number | undefined;
+  readonly length: number;
 }
 
 /** What a journal file says: the changes that still stand, in the order they were made. */
@@ -49,8 +49,8 @@ export interface JournalContent {
   readonly soundBytes: number;
   /** False where the last line is whole but for its newline. */
   readonly endsWithNewline: boolean;
-  /** Where each sound line begins, in bytes, and the change that it announces (none: a header, or that one is undone). */
-  readonly lines: readonly JournalLine[];
+  /** The lines that announce a change, by its id. */
+  readonly places: ReadonlyMap<number, LinePlace>;
 }
 
 /** `{"journal":1,…}`: the first line, with the folders that were made to hold the journal. */
@@ -68,6 +68,11 @@ export function makeUndoneLine(id: number): string {
   return `${JSON.stringify({ undone: id })}\n`;
 }
 
+/** The same in the room of the entry's own line: blanks at a value's end mean nothing (RFC 8259, section 2). */
+export function makeUndoneInPlace(id: number, length: number): string {
+  return JSON.stringify({ undone: id }).padEnd(length);
+}
+
 /**
  * Reads a journal. A last line that makes no sense is one that power loss or kill -9 cut short: the change it
  * announces was never made, as each line is flushed first, so it is dropped. Nonsense anywhere else throws
@@ -75,7 +80,7 @@ export function makeUndoneLine(id: number): string {
  */
 export function parseJournal(data: Buffer, path: string): JournalContent {
   const live = new Map<number, JournalEntry>();
-  const lines: JournalLine[] = [];
+  const places = new Map<number, LinePlace>();
   let madeDirs: readonly string[] = [];
   let nextId = 1;
   let offset = 0;
@@ -85,22 +90,23 @@ export function parseJournal(data: Buffer, path: string): JournalContent {
     const parsed = parseLine(data.toString('utf8', offset, end));
     if (parsed === undefined) {
       if (newline !== -1 && newline < data.length - 1) throw corrupt(path, line);
-      return { entries: [...live.values()], nextId, madeDirs, lines, soundBytes: offset, endsWithNewline: true };
+      return { entries: [...live.values()], nextId, madeDirs, places, soundBytes: offset, endsWithNewline: true };
     }
     if ('journal' in parsed) {
       if (parsed.journal > journalFormat) throw tooNew(path, parsed.journal);
       madeDirs = parsed.madeDirs;
     } else if ('undone' in parsed) {
       live.delete(parsed.undone);
+      nextId = Math.max(nextId, parsed.undone + 1);
     } else {
       live.set(parsed.id, parsed as JournalEntry);
+      places.set(parsed.id, { offset, length: end - offset });
       nextId = Math.max(nextId, parsed.id + 1);
     }
-    lines.push({ offset, id: 'change' in parsed ? parsed.id : undefined });
     offset = newline === -1 ? data.length : newline + 1;
   }
   const endsWithNewline = data.length === 0 || data[data.length - 1] === 0x0a;
-  return { entries: [...live.values()], nextId, madeDirs, lines, soundBytes: data.length, endsWithNewline };
+  return { entries: [...live.values()], nextId, madeDirs, places, soundBytes: data.length, endsWithNewline };
 }
 
 type Line = z.infer<typeof headerSchema> | z.infer<typeof undoneSchema> | { id: number; time: string; change: unknown };

@@ -5,7 +5,14 @@ import type { Clock } from '../base/clock.js';
 import { errnoOf, HyperupError, isHyperupError } from '../base/errors.js';
 import { fileError, pathExists } from '../base/files.js';
 import type { Host } from './host.js';
-import { type JournalLine, makeEntryLine, makeHeaderLine, makeUndoneLine, parseJournal } from './journal-format.js';
+import {
+  type LinePlace,
+  makeEntryLine,
+  makeHeaderLine,
+  makeUndoneInPlace,
+  makeUndoneLine,
+  parseJournal,
+} from './journal-format.js';
 import type { HostChange, JournalEntry } from './journal-types.js';
 import { acquireLock, type Lock, lockPath } from './lock.js';
 
@@ -96,8 +103,8 @@ async function startJournal(
   const live = new Map(content.entries.map((entry) => [entry.id, entry]));
   await file.truncate(size);
 
-  const lines: JournalLine[] = [...content.lines];
-  const append = async (line: string, id?: number): Promise<void> => {
+  const places = new Map(content.places);
+  const append = async (line: string): Promise<LinePlace> => {
     if (closed) throw new HyperupError('Internal', `write ${path}: the journal is closed`);
     const bytes = Buffer.from(line);
     try {
@@ -108,31 +115,17 @@ async function startJournal(
       await file.truncate(size).catch(() => {});
       throw fileError('write', path, error);
     }
-    lines.push({ offset: size, id });
+    const place = { offset: size, length: bytes.length - 1 };
     size += bytes.length;
+    return place;
   };
-  /** The newest line is taken off again, which needs no room: a full disk must not keep a rollback from its end. */
-  const takeOff = async (line: JournalLine): Promise<void> => {
-    try {
-      await file.truncate(line.offset);
-      await file.datasync();
-    } catch (error) {
-      throw fileError('write', path, error);
-    }
-    lines.pop();
-    size = line.offset;
-  };
-  let cramped = false;
   const strike = async (id: number): Promise<void> => {
-    const newest = lines.at(-1);
-    const canTakeOff = newest?.id === id;
-    if (cramped && canTakeOff) return takeOff(newest);
     try {
       await append(makeUndoneLine(id));
     } catch (error) {
-      if (!canTakeOff || !isHyperupError(error) || error.details['errno'] !== 'ENOSPC') throw error;
-      cramped = true;
-      await takeOff(newest);
+      const place = places.get(id);
+      if (place === undefined || !isHyperupError(error) || error.details['errno'] !== 'ENOSPC') throw error;
+      await overwrite(path, place.offset, makeUndoneInPlace(id, place.length));
     }
   };
   // Lines are written one after another, whoever calls; a failure of one is its caller's alone.
@@ -153,7 +146,7 @@ async function startJournal(
     record: (change) =>
       inTurn(async () => {
         const entry: JournalEntry = { id: nextId, time: new Date(clock.now()).toISOString(), change };
-        await append(makeEntryLine(entry), entry.id);
+        places.set(entry.id, await append(makeEntryLine(entry)));
         nextId += 1;
         live.set(entry.id, entry);
         return entry;
@@ -180,6 +173,20 @@ async function startJournal(
         await removeEmptyDirs([...new Set([...(content.madeDirs.length ? content.madeDirs : madeDirs), dir])]);
       }),
   };
+}
+
+/** Writes over what is there, which needs no room: a full disk must not keep a rollback from its end. */
+async function overwrite(path: string, offset: number, text: string): Promise<void> {
+  // The journal's own handle writes at the end, wherever it is told to.
+  const file = await open(path, constants.O_WRONLY);
+  try {
+    await file.write(Buffer.from(text), 0, undefined, offset);
+    await file.datasync();
+  } catch (error) {
+    throw fileError('write', path, error);
+  } finally {
+    await file.close();
+  }
 }
 
 /** Makes the folder and what is missing above it; gives the ones made, outermost first. */

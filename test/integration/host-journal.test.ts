@@ -8,6 +8,7 @@ import { localHost } from '../../src/host/host.js';
 import { openJournal, readJournal } from '../../src/host/journal.js';
 import { runCommand } from '../../src/host/run-command.js';
 import { isPlainHostChange, undoHostChange } from '../../src/host/undo.js';
+import { mountSmallDisk } from '../e2e/support/small-disk.js';
 
 const host = localHost(runCommand);
 const room = new URL('../../src/host/', import.meta.url).href;
@@ -69,5 +70,34 @@ t.test('after kill -9 the next process takes the lock over and undoes all that w
     await journal.close();
     t.equal(await readJournal(state), undefined);
     t.same(await readdir(dir), [], `round ${round}: nothing is left`);
+  }
+});
+
+t.test('a rollback needs no room, wherever the last page of the journal ends', async (t) => {
+  const disk = await mountSmallDisk(t, 2 * 1024 * 1024);
+  // 40 lines of some 100 bytes; the room for what is struck out runs out after none to all of them.
+  for (let padding = 0; padding < 480; padding += 60) {
+    const dir = join(disk.path, `state-${padding}`);
+    const journal = await openJournal({ dir, clock: systemClock });
+    await journal.record({ kind: 'sysctl', key: 'x'.repeat(padding), previous: '0', value: '1' });
+    for (let index = 0; index < 40; index += 1) {
+      await journal.record({ kind: 'directory', path: `/a/${index}`, owned: true });
+    }
+    await disk.leave(0);
+    const ids = journal.entries().map(({ id }) => id);
+    // The newest first, but for one in the middle that goes before all others, as pods do.
+    const order = [20, ...ids.filter((id) => id !== 20).reverse()];
+    for (const [index, id] of order.entries()) {
+      await journal.forget(id);
+      const left = new Set(order.slice(index + 1));
+      t.same(
+        (await readJournal(dir))?.map((entry) => entry.id),
+        ids.filter((each) => left.has(each)),
+        `padding ${padding}: after change ${id}`,
+      );
+    }
+    await journal.close();
+    t.same(await readdir(disk.path), ['filler'], 'the state folder is gone');
+    await disk.empty();
   }
 });

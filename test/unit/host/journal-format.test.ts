@@ -3,6 +3,7 @@ import {
   isSameChange,
   makeEntryLine,
   makeHeaderLine,
+  makeUndoneInPlace,
   makeUndoneLine,
   parseJournal,
 } from '../../../src/host/journal-format.js';
@@ -39,6 +40,23 @@ t.test('undone entries are left out, their ids are not given again', async (t) =
     [1, 3, 4, 5, 6, 7, 8, 9],
   );
   t.equal(content.nextId, 11);
+});
+
+t.test('an entry that is struck out in place leaves the others as they are', async (t) => {
+  const whole = Buffer.from(entries.map(makeEntryLine).join(''));
+  for (const { id } of entries) {
+    const place = parseJournal(whole, 'journal').places.get(id);
+    if (!place) throw new Error(`entry ${id} has no place`);
+    const text = Buffer.from(whole);
+    text.write(makeUndoneInPlace(id, place.length), place.offset);
+    t.equal(text.length, whole.length);
+    const content = parseJournal(text, 'journal');
+    t.same(
+      content.entries.map((entry) => entry.id),
+      entries.map((entry) => entry.id).filter((each) => each !== id),
+    );
+    t.equal(content.nextId, 11, 'its id is not given again');
+  }
 });
 
 t.test('an end that was cut short is dropped', async (t) => {
