@@ -93,6 +93,12 @@ export function wantedImages(
   return wanted.filter(({ reference }, index) => wanted.findIndex((other) => other.reference === reference) === index);
 }
 
+/** The layouts of the release that an install would try, first to last. */
+export function plannedReleases({ cluster }: Pick<InstallOptions, 'cluster'>): readonly ReleaseSpec[] {
+  const plan = planKubelet(cluster.kubelet, releaseFor(cluster.kubernetesVersion));
+  return plan.layouts.map((layout) => releaseFor(cluster.kubernetesVersion, layout));
+}
+
 /**
  * Brings everything that a bundle of these options holds into the stage: from the engine what it has, the rest through
  * the mirrors. The first layout of the release that can be had as a whole is taken, as an install would. Throws
@@ -105,11 +111,8 @@ export async function collectSet(
   stage: BlobStage,
   runtime: Runtime,
 ): Promise<CollectedSet> {
-  const { cluster } = options;
-  const plan = planKubelet(cluster.kubelet, releaseFor(cluster.kubernetesVersion));
-  const releases = plan.layouts.map((layout) => releaseFor(cluster.kubernetesVersion, layout));
   const { release, images: found } = await obtainRelease({
-    releases,
+    releases: plannedReleases(options),
     emit: runtime.emit,
     obtain: (release) => collectWanted(options, wantedImages(release, choice), choice, tools, stage, runtime),
   });
@@ -138,8 +141,7 @@ export async function collectWanted(
     const step = { type: 'step', step: `image ${image.name}`, title: image.reference } as const;
     emit({ ...step, state: 'started' });
     try {
-      const reference = image.digest === undefined ? image.reference : `${image.reference}@${image.digest}`;
-      const found = await collectFromRegistry(reference, {
+      const found = await collectFromRegistry(askedReference(image), {
         ...tools,
         lock,
         mirrors,
@@ -157,7 +159,7 @@ export async function collectWanted(
       missing.push({ image, reason: messageOf(error) });
     }
   }
-  if (missing.length > 0) throw unavailable(missing, tools);
+  if (missing.length > 0) throw nobodyHas(missing, tools);
   for (const [reference, image] of await collectFromEngine(inEngine, choice, tools, stage, runtime)) {
     images.set(reference, image);
     from.set(reference, 'engine');
@@ -183,15 +185,14 @@ export async function surveyWanted(
   readonly detail: string;
   readonly sizeBytes: number | undefined;
 }> {
-  const { name, reference, digest } = image;
+  const { name, reference } = image;
   if (await engineHas(image, tools)) {
     const sizeBytes = (await tools.engine?.inspectImage(reference))?.sizeBytes;
     return { name, reference, source: 'engine', detail: 'already there', sizeBytes };
   }
   try {
-    const asked = digest === undefined ? reference : `${reference}@${digest}`;
     const lock = tools.lock && lockedDigests(tools.lock);
-    const { sources } = await resolveImage(asked, parseMirrors(options.images.mirrors), tools.clients, {
+    const { sources } = await resolveImage(askedReference(image), parseMirrors(options.images.mirrors), tools.clients, {
       lock,
       signal,
     });
@@ -203,8 +204,13 @@ export async function surveyWanted(
   }
 }
 
+/** With the digest that the user pinned, where there is one. */
+export function askedReference({ reference, digest }: WantedImage): string {
+  return digest === undefined ? reference : `${reference}@${digest}`;
+}
+
 /** True where the engine has it for that platform, as pinned and as locked. */
-async function engineHas(
+export async function engineHas(
   { reference, digest }: WantedImage,
   { engine, platform, lock }: CollectTools,
 ): Promise<boolean> {
@@ -220,7 +226,8 @@ async function engineHas(
   return locked === undefined || [locked.config, locked.manifest, entry?.digest].includes(found.id);
 }
 
-async function collectFromEngine(
+/** Images that the engine has, brought into the stage, by reference. */
+export async function collectFromEngine(
   wanted: readonly WantedImage[],
   choice: Pick<CollectChoice, 'compress'>,
   { engine }: CollectTools,
@@ -283,7 +290,7 @@ export async function collectKubelet(
 }
 
 /** Without what else its collector said of it. */
-function partsOf({
+export function partsOf({
   manifest,
   config,
   oci,
@@ -292,7 +299,8 @@ function partsOf({
   return { manifest, config, ...(oci ? { oci } : {}), layers: [...layers] };
 }
 
-function unavailable(
+/** What says of each image why no source has it; `obtainRelease` reads its details. */
+export function nobodyHas(
   missing: readonly { readonly image: WantedImage; readonly reason: string }[],
   { engine, platform }: CollectTools,
 ): HyperupError {

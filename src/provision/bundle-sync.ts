@@ -1,13 +1,37 @@
 import { join } from 'node:path';
+import { isHyperupError, messageOf } from '../base/errors.js';
 import { type Operation, startOperation } from '../base/operation.js';
 import type { InstallOptions } from '../config/types.js';
 import { openStage } from '../mirror/bundle/blob-stage.js';
 import type { BundledImage, BundleManifest } from '../mirror/bundle/bundle-format.js';
-import { mirrorOf, type PushedImage, parseRegistryTarget, pushToRegistry } from '../mirror/bundle/push-registry.js';
+import {
+  assertDistinct,
+  mirrorOf,
+  type PushedImage,
+  parseRegistryTarget,
+  pushToRegistry,
+  type RegistryTarget,
+} from '../mirror/bundle/push-registry.js';
+import { syncToRegistry } from '../mirror/bundle/sync-registry.js';
 import { machinePlatform, parsePlatform } from '../mirror/copy/choose-platform.js';
-import { collectSet, readChosenLock } from './bundle-collect.js';
+import { type ResolvedImage, resolveImage } from '../mirror/copy/resolve.js';
+import { lockedDigests } from '../mirror/lock/lookup.js';
+import { parseMirrors } from '../mirror/mirror-spec.js';
+import {
+  askedReference,
+  type CollectTools,
+  collectFromEngine,
+  engineHas,
+  nobodyHas,
+  partsOf,
+  plannedReleases,
+  readChosenLock,
+  type WantedImage,
+  wantedImages,
+} from './bundle-collect.js';
 import { withCollectTools } from './bundle-tools.js';
-import { makeRuntime, type RunContext } from './runtime.js';
+import { obtainRelease } from './obtain-release.js';
+import { makeRuntime, type RunContext, type Runtime } from './runtime.js';
 
 export interface SyncRequest {
   /** `docker://HOST[:PORT][/PREFIX]`. */
@@ -26,9 +50,17 @@ export interface SyncResult {
   readonly mirror: string;
 }
 
+/** Where an image comes from: the engine, or the mirrors that have it. */
+interface FoundImage {
+  readonly wanted: WantedImage;
+  /** Undefined: the engine. */
+  readonly resolved: ResolvedImage | undefined;
+}
+
 /**
- * Copies the release's images and those that are named into a registry, from the engine or through the mirrors. Names
- * appear there once all is there. Throws what `collectSet` and `pushToRegistry` throw.
+ * Copies the release's images and those that are named into a registry: from the engine, or straight from the mirrors,
+ * each layer as it comes in. Names appear there once all is there. Throws `ImageUnavailable` naming what no source has,
+ * and what `syncToRegistry` and `pushToRegistry` throw.
  */
 export function syncImages(options: InstallOptions, request: SyncRequest, run: RunContext = {}): Operation<SyncResult> {
   return startOperation(async (emit, signal) => {
@@ -37,37 +69,103 @@ export function syncImages(options: InstallOptions, request: SyncRequest, run: R
     const platform = request.platform === undefined ? machinePlatform(process.arch) : parsePlatform(request.platform);
     const lock = await readChosenLock(options.images);
     return withCollectTools(options, request.insecureRegistries, { platform, lock }, runtime, async (tools) => {
-      const stage = await openStage(join(options.images.cacheDir, 'sync'));
-      // Registries are expected to hold compressed layers, and each is sent over a network.
-      const choice = { ...request, compress: true, without: new Set<string>() };
-      const { release, images } = await collectSet(options, choice, tools, stage, runtime);
-      const documents = new Map<string, Buffer>();
-      for (const { digest } of images.map(({ manifest }) => manifest)) documents.set(digest, await stage.read(digest));
-      const pushed = await pushToRegistry({
-        bundle: {
-          name: 'the set',
-          manifest: setManifest(release.version, images, platform),
-          hasBlob: () => true,
-          document: (digest) => documents.get(digest),
-          openBlob: (digest) => stage.open(digest),
-        },
-        images,
-        target,
-        client: tools.clients.clientFor(target.host, target.scheme),
-        signal,
-        onBytes: (image, currentBytes, totalBytes) =>
-          emit({ type: 'transfer', image: image.name, source: 'sync', currentBytes, totalBytes }),
+      const { release, images: found } = await obtainRelease({
+        releases: plannedReleases(options),
+        emit,
+        obtain: (layout) => findImages(wantedImages(layout, request), options, tools, runtime),
       });
-      await stage.remove();
-      return { target: request.to, release: release.version, images: pushed, mirror: mirrorOf(target) };
+      const { cacheDir } = options.images;
+      const inEngine = found.filter(({ resolved }) => resolved === undefined).map(({ wanted }) => wanted);
+      const sources = found.flatMap(({ wanted: { reference }, resolved }) =>
+        resolved ? [{ reference, resolved }] : [],
+      );
+      assertDistinct(target, [
+        ...sources.map(({ reference, resolved }) => ({ reference, digest: resolved.root.digest })),
+        // What two of the engine's come to is known, and compared, when they are pushed.
+        ...inEngine.map(({ reference }) => ({ reference, digest: "one of the engine's" })),
+      ]);
+      const { clock, logger } = runtime;
+      const synced = await syncToRegistry(sources, { ...tools, target, cacheDir, emit, signal, logger, clock });
+      const pushed = await pushFromEngine(inEngine, target, release.version, tools, cacheDir, runtime);
+      for (const image of synced) await image.name();
+      const done = new Map([...pushed, ...synced.map(({ image }) => image)].map((image) => [image.reference, image]));
+      const images = found.flatMap(({ wanted }) => done.get(wanted.reference) ?? []);
+      return { target: request.to, release: release.version, images, mirror: mirrorOf(target) };
     });
   }, run.signal);
 }
 
-function setManifest(
+/** Asks the engine, and the mirrors for manifests: what nobody has ends the run before anything moves. */
+async function findImages(
+  wanted: readonly WantedImage[],
+  options: InstallOptions,
+  tools: CollectTools,
+  { emit, signal, clock }: Runtime,
+): Promise<readonly FoundImage[]> {
+  const mirrors = parseMirrors(options.images.mirrors);
+  const lock = tools.lock && lockedDigests(tools.lock);
+  const missing: { readonly image: WantedImage; readonly reason: string }[] = [];
+  const found = await Promise.all(
+    wanted.map(async (image): Promise<FoundImage | undefined> => {
+      if (await engineHas(image, tools)) return { wanted: image, resolved: undefined };
+      try {
+        const settings = { lock, emit, signal, clock };
+        return { wanted: image, resolved: await resolveImage(askedReference(image), mirrors, tools.clients, settings) };
+      } catch (error) {
+        if (!isHyperupError(error, 'ImageUnavailable') && !isHyperupError(error, 'NotFound')) throw error;
+        missing.push({ image, reason: messageOf(error) });
+        return undefined;
+      }
+    }),
+  );
+  if (missing.length > 0) throw nobodyHas(missing, tools);
+  return found.filter((image) => image !== undefined);
+}
+
+/** By way of a stage: an engine gives its images as one archive, and a registry wants a layer's digest beforehand. */
+async function pushFromEngine(
+  wanted: readonly WantedImage[],
+  target: RegistryTarget,
   release: string,
-  images: readonly BundledImage[],
-  { os, architecture }: { readonly os: string; readonly architecture: string },
-): BundleManifest {
-  return { format: 1, createdBy: '', release, platform: { os, architecture }, images: [...images], blobs: [] };
+  tools: CollectTools,
+  cacheDir: string,
+  runtime: Runtime,
+): Promise<readonly PushedImage[]> {
+  if (wanted.length === 0) return [];
+  const { emit, signal } = runtime;
+  const { os, architecture } = tools.platform;
+  const stage = await openStage(join(cacheDir, 'sync'));
+  // Registries are expected to hold compressed layers, and each is sent over a network.
+  const collected = await collectFromEngine(wanted, { compress: true }, tools, stage, runtime);
+  const images = wanted.flatMap(({ name, reference, role }): BundledImage[] => {
+    const image = collected.get(reference);
+    return image === undefined ? [] : [{ name, reference, role, ...partsOf(image) }];
+  });
+  const documents = new Map<string, Buffer>();
+  for (const { manifest } of images) documents.set(manifest.digest, await stage.read(manifest.digest));
+  const manifest: BundleManifest = {
+    format: 1,
+    createdBy: '',
+    release,
+    platform: { os, architecture },
+    images,
+    blobs: [],
+  };
+  const pushed = await pushToRegistry({
+    bundle: {
+      name: 'the set',
+      manifest,
+      hasBlob: () => true,
+      document: (digest) => documents.get(digest),
+      openBlob: (digest) => stage.open(digest),
+    },
+    images,
+    target,
+    client: tools.clients.clientFor(target.host, target.scheme),
+    signal,
+    onBytes: (image, currentBytes, totalBytes) =>
+      emit({ type: 'transfer', image: image.name, source: 'sync', currentBytes, totalBytes }),
+  });
+  await stage.remove();
+  return pushed;
 }

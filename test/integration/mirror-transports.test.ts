@@ -16,6 +16,9 @@ import { describeFailure, runProgram } from '../e2e/support/program.js';
 import { ensureTestImages, testImage } from '../e2e/support/test-images.js';
 import { pushImage, pushTinyImage, startRegistry } from '../fixtures/registry.js';
 
+// tap's own limit for a file is 30 s, and the image is made of packages the first time.
+t.setTimeout(900_000);
+
 /** Names that no other test uses. */
 const run = `transports-${process.pid}`;
 await ensureTestImages(['busybox']);

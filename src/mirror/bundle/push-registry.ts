@@ -72,7 +72,10 @@ export interface PushOptions {
 export async function pushToRegistry(options: PushOptions): Promise<readonly PushedImage[]> {
   const { images, target, client, bundle, signal } = options;
   const named = images.map((image) => ({ image, place: targetReference(target, image.reference) }));
-  assertDistinct(named);
+  assertDistinct(
+    target,
+    images.map(({ reference, manifest }) => ({ reference, digest: manifest.digest })),
+  );
   /** Which repository a blob was seen in, for mounts. */
   const seen = new Map<string, string>();
   const pushed: PushedImage[] = [];
@@ -134,12 +137,16 @@ async function pushBlobs(
   return moved;
 }
 
-function assertDistinct(named: readonly { readonly image: BundledImage; readonly place: ImageReference }[]): void {
-  const taken = new Map<string, BundledImage>();
-  for (const { image, place } of named) {
-    const name = formatReference(place);
+/** Throws `Conflict` where two images would get one name in a registry. */
+export function assertDistinct(
+  target: RegistryTarget,
+  images: readonly { readonly reference: string; readonly digest: string }[],
+): void {
+  const taken = new Map<string, { readonly reference: string; readonly digest: string }>();
+  for (const image of images) {
+    const name = formatReference(targetReference(target, image.reference));
     const other = taken.get(name);
-    if (other && other.manifest.digest !== image.manifest.digest) {
+    if (other && other.digest !== image.digest) {
       throw new HyperupError(
         'Conflict',
         `name ${image.reference} in the registry: ${other.reference} would be ${name} too, and is another image`,

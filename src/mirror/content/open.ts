@@ -33,7 +33,9 @@ export async function openWriter(
 ): Promise<ImageWriter> {
   switch (location.transport) {
     case 'docker':
-      return (await import('./registry-writer.js')).openRegistryWriter(location.reference, deps, options.mountFrom);
+      return (await import('./registry-writer.js')).openRegistryWriter(location.reference, deps, {
+        mountFrom: () => options.mountFrom ?? [],
+      });
     case 'docker-daemon':
       return (await import('./engine-writer.js')).openEngineWriter(deps);
     case 'oci':

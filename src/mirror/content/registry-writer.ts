@@ -5,6 +5,13 @@ import type { BlobUpload, RegistryClient } from '../../registry/types.js';
 import { hearErrors, makeVerifier } from './digest.js';
 import type { ContentDeps, ImageWriter } from './types.js';
 
+export interface RegistryWriterOptions {
+  /** Repositories of the same registry that may have a blob. */
+  readonly mountFrom?: ((digest: string) => readonly string[]) | undefined;
+  /** Where the user named it. */
+  readonly scheme?: 'http' | 'https' | undefined;
+}
+
 /**
  * A repository of a registry. Blobs that the registry has elsewhere (`mountFrom`) are mounted, not sent. A blob is
  * hashed on its way out, and closed only where it was right. The root's name is the reference's tag or digest. There is
@@ -12,13 +19,13 @@ import type { ContentDeps, ImageWriter } from './types.js';
  */
 export async function openRegistryWriter(
   reference: string,
-  deps: ContentDeps,
-  mountFrom: readonly string[] = [],
+  deps: Pick<ContentDeps, 'registries'>,
+  { mountFrom = () => [], scheme }: RegistryWriterOptions = {},
 ): Promise<ImageWriter> {
   const { domain, path } = parseReference(reference);
   const name = `docker://${domain}/${path}`;
   if (!deps.registries) throw new HyperupError('Internal', `write ${name}: no registry clients were given`);
-  const client = deps.registries.clientFor(domain);
+  const client = deps.registries.clientFor(domain, scheme);
   /** Uploads that a mount which was not granted has begun, by digest. */
   const begun = new Map<string, BlobUpload>();
   const cancelAll = async () => {
@@ -31,7 +38,7 @@ export async function openRegistryWriter(
     hasBlob: async (blob, signal) => {
       const found = await client.headBlob(path, blob.digest, { signal });
       if (found) return found.size === blob.size;
-      return mount(client, path, blob.digest, mountFrom, begun, signal);
+      return mount(client, path, blob.digest, mountFrom(blob.digest), begun, signal);
     },
     putBlob: async (blob, content, signal) => {
       hearErrors(content);
