@@ -106,6 +106,16 @@ const pod: V1Pod = {
 const [main, wrong] = pod.spec?.containers ?? [];
 if (!main || !wrong) throw new Error('the pod has no containers');
 
+/** Of the port that the process's interface has on the engine's bridge. */
+async function hairpinMode(pid: number): Promise<string | undefined> {
+  const iflink = await readFile(`/proc/${pid}/root/sys/class/net/eth0/iflink`, 'utf8');
+  for (const name of await readdir('/sys/class/net')) {
+    if ((await readFile(`/sys/class/net/${name}/ifindex`, 'utf8')) !== iflink) continue;
+    return await readFile(`/sys/class/net/${name}/brport/hairpin_mode`, 'utf8');
+  }
+  return undefined;
+}
+
 t.test('a pod from its sandbox to its removal', async (t) => {
   const changes: RuntimePodStatus[] = [];
   const pleg = createPleg({
@@ -123,6 +133,7 @@ t.test('a pod from its sandbox to its removal', async (t) => {
     sandbox = await runtime.runPodSandbox(pod, 0);
     t.match(sandbox, { state: 'ready', podUid: uid, attempt: 0, hostNetwork: false, ips: [/^\d+\.\d+\.\d+\.\d+$/] });
     t.ok(sandbox.pid > 0);
+    t.equal(await hairpinMode(sandbox.pid), '1\n', 'it reaches itself through its Services');
   });
   if (!sandbox) throw new Error('no sandbox');
   const request = { pod, kind: 'app', sandbox, imageId } as const;

@@ -1,6 +1,7 @@
 import { open } from 'node:fs/promises';
 import { isHyperupError, messageOf } from '../../base/errors.js';
 import type { V1Pod } from '../../kube/pod-objects.js';
+import { ensureHairpin } from '../network/hairpin.js';
 import { hostnameOf, podUidOf } from '../pod/pod-names.js';
 import { PodFailure, type PodRuntime, type RuntimeSandbox } from '../types.js';
 import { createContainer } from './create-container.js';
@@ -43,7 +44,11 @@ export function createSandboxRunner(parts: RuntimeParts): PodRuntime['runPodSand
     await engine.startContainer(id);
     const [inspected] = await Promise.all([inspections.fresh(id), cgroups.apply(pod)]);
     if (!inspected?.sandbox) throw new PodFailure('CreatePodSandboxError', 'it was removed as soon as it had started');
-    await writeResolvConf(identity.hostRoot, inspected, await resolvConf);
+    const { pid, networkMode, ips } = inspected.inspection;
+    await Promise.all([
+      resolvConf.then((text) => writeResolvConf(identity.hostRoot, inspected, text)),
+      networkMode === 'host' ? undefined : ensureHairpin({ pid, ips, logger }),
+    ]);
     if (inspected.sandbox.state !== 'ready') {
       const { exitCode, error } = inspected.inspection;
       throw new PodFailure('CreatePodSandboxError', `it ended at once with exit code ${exitCode} ${error}`.trim());
