@@ -1,4 +1,4 @@
-import { HyperupError, isHyperupError, throwIfAborted } from '../../base/errors.js';
+import { HyperupError, throwIfAborted } from '../../base/errors.js';
 import type { Descriptor, ManifestContent } from '../../registry/types.js';
 import { toAccepted } from '../content/convert-manifests.js';
 import type { CopyReport } from '../content/types.js';
@@ -62,7 +62,7 @@ export async function copyImage(request: CopyRequest): Promise<CopyReport> {
     };
   } catch (error) {
     await target.abort();
-    throw signal?.aborted === true && !isHyperupError(error, 'Aborted') ? interrupted(request, error) : error;
+    throw signal?.aborted === true ? interrupted(request, error) : error;
   }
 }
 

@@ -5,6 +5,7 @@
  * BENCH_RUNS: rounds (3), the sides in turn; the median counts. BENCH_MB: the large layer's size (247).
  * BENCH_PROGRAM: another build than dist/cli/main.js. BENCH_ONLY: some of these, with commas between:
  *   bare     one large layer to a registry, an OCI layout and a docker-archive, no limits: at most 1.0 of skopeo's time
+ *   sync     the release from one registry into another, against `skopeo sync`: at most 1.0 (its images as for bundle)
  *   held     5 MB/s a connection: at most 0.4
  *   mirrors  two mirrors of 10 MB/s each against one: at least 1.8 times as fast
  *   memory   the most that a copy of 600 MB takes: at most 150 MB
@@ -19,8 +20,9 @@ import { measureBundleLoad } from './bundle-load.js';
 import { startHeldLink } from './held-link.js';
 import { type BenchScene, openBenchScene, type TargetTransport } from './scene.js';
 import { type CopyRun, copyByHyperup, copyBySkopeo } from './sides.js';
+import { measureSync } from './sync-set.js';
 
-const groups = ['bare', 'held', 'mirrors', 'memory', 'bundle'] as const;
+const groups = ['bare', 'sync', 'held', 'mirrors', 'memory', 'bundle'] as const;
 const transports: readonly TargetTransport[] = ['registry', 'oci', 'docker-archive'];
 const megabyte = 1_000_000;
 const heldLayerMb = 50;
@@ -155,7 +157,8 @@ await finish(async () => {
   const runs = wantedRuns(process.env['BENCH_RUNS']);
   const wanted = wantedNames(process.env['BENCH_ONLY'], groups);
   const bundle = (_scene: BenchScene, rounds: number) => measureBundleLoad(rounds, bench);
-  const parts = { bare, held, mirrors, memory, bundle };
+  const sync = (scene: BenchScene, rounds: number) => measureSync(scene, rounds, bench);
+  const parts = { bare, sync, held, mirrors, memory, bundle };
   const measures: Measure[] = [];
   const scene = await openBenchScene();
   try {

@@ -20,8 +20,7 @@ export interface CopyWords {
 
 /** `hyperup images copy`; its caches lie in `cacheDir`. */
 export function copyByHyperup({ source, target, flags = [] }: CopyWords, cacheDir: string): Promise<CopyRun> {
-  const program = process.env['BENCH_PROGRAM'] ?? join(process.cwd(), 'dist/cli/main.js');
-  const args = [program, 'images', 'copy', '--quiet', ...flags, source, target];
+  const args = [hyperupProgram(), 'images', 'copy', '--quiet', ...flags, source, target];
   return timed(process.execPath, args, { ...process.env, XDG_CACHE_HOME: cacheDir });
 }
 
@@ -33,6 +32,26 @@ export function copyBySkopeo({ source, target }: CopyWords): Promise<CopyRun> {
   ];
   return timed('skopeo', ['copy', '--quiet', ...insecure, source, target], process.env);
 }
+
+/** `hyperup images sync` of the release from one registry into another. */
+export function syncByHyperup(sync: {
+  readonly from: string;
+  readonly to: string;
+  readonly engineHost: string;
+  readonly cacheDir: string;
+}): Promise<CopyRun> {
+  const words = ['--to', `docker://${sync.to}`, '--mirror', sync.from, '--mirror', 'none'];
+  const env = { ...process.env, XDG_CACHE_HOME: sync.cacheDir, DOCKER_HOST: sync.engineHost };
+  return timed(process.execPath, [hyperupProgram(), 'images', 'sync', '--quiet', ...words], env);
+}
+
+/** Debian's `skopeo sync` of what the file lists. */
+export function syncBySkopeo(list: string, to: string): Promise<CopyRun> {
+  const insecure = ['--src-tls-verify=false', '--dest-tls-verify=false'];
+  return timed('skopeo', ['sync', '--src', 'yaml', '--dest', 'docker', ...insecure, list, to], process.env);
+}
+
+const hyperupProgram = () => process.env['BENCH_PROGRAM'] ?? join(process.cwd(), 'dist/cli/main.js');
 
 /** From start to exit. Throws with what the program said where it fails. */
 async function timed(file: string, args: readonly string[], env: NodeJS.ProcessEnv): Promise<CopyRun> {
