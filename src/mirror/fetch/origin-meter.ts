@@ -11,6 +11,8 @@ export interface OriginMeter {
   readonly latencyMs: number | undefined;
   /** It took part in a blob that came out wrong: asked when nothing else is left. */
   suspect: boolean;
+  /** Failures since it last sent a byte. */
+  readonly fruitless: number;
   noteLatency(ms: number): void;
   /** `bytes` over `ms` by `connections` that were all being read. */
   noteBytes(bytes: number, ms: number, connections: number): void;
@@ -33,6 +35,7 @@ export function makeOriginMeter(host: string, cap: number, random: () => number)
   let rate: number | undefined;
   let latencyMs: number | undefined;
   let failures = 0;
+  let fruitless = 0;
   let failedAtMs = 0;
   let askedMs = 0;
   let jitter = 1;
@@ -41,6 +44,9 @@ export function makeOriginMeter(host: string, cap: number, random: () => number)
     active: 0,
     cap,
     suspect: false,
+    get fruitless() {
+      return fruitless;
+    },
     get rate() {
       return rate;
     },
@@ -48,6 +54,7 @@ export function makeOriginMeter(host: string, cap: number, random: () => number)
       return latencyMs;
     },
     noteLatency(ms) {
+      fruitless = 0;
       latencyMs = latencyMs === undefined ? ms : latencyMs * 0.7 + ms * 0.3;
     },
     noteBytes(bytes, ms, connections) {
@@ -61,6 +68,7 @@ export function makeOriginMeter(host: string, cap: number, random: () => number)
     },
     noteFailure(nowMs, retryAfterMs = 0) {
       failures += 1;
+      fruitless += 1;
       failedAtMs = nowMs;
       askedMs = Math.min(retryAfterMs, longestBackoffMs);
       jitter = 0.75 + random() / 2;

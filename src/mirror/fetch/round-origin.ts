@@ -29,7 +29,8 @@ export function makeRoundOrigin(origin: BlobOrigin, meter: OriginMeter): RoundOr
   return {
     origin,
     meter,
-    credit: fullCredit,
+    // What a host that only fails may cost was spent on earlier blobs; one try still tells whether it is back.
+    credit: meter.fruitless < fullCredit ? fullCredit : 1,
     served: 0,
     contributed: 0,
     ignoresRange: false,

@@ -329,6 +329,39 @@ t.test('many blobs at once keep to the limits and all end', async (t) => {
   t.ok(counts.most <= 4, `${counts.most} at once`);
 });
 
+t.test('hosts that only fail cost their patience once, not once a blob', async (t) => {
+  const clock = makeManualClock();
+  const fetcher = createBlobFetcher({
+    clock,
+    logger: silentLogger,
+    random: () => 0.5,
+    openStore: async ({ blob }) => makeMemoryPart(blob.size),
+  });
+  const blobs = Array.from({ length: 20 }, (_, index) => makeContent(100_000, index));
+  let requests = 0;
+  const fail = (failure: 'rateLimited' | 'refused') => (): Behaviour => {
+    requests += 1;
+    return { kind: 'fail', failure };
+  };
+  let longestMs = 0;
+  const worker = async () => {
+    for (let next = blobs.shift(); next !== undefined; next = blobs.shift()) {
+      const { content, blob } = next;
+      const startedMs = clock.monotonicMs();
+      const limited = makeFakeOrigin({ name: 'limited', content, clock, behaviour: fail('rateLimited') });
+      const dead = makeFakeOrigin({ name: 'dead', content, clock, behaviour: fail('refused') });
+      const fetched = fetcher.fetch({ blob, origins: [limited, dead], path: '/nowhere' });
+      await t.rejects(fetched, { code: 'ImageUnavailable', message: /limited: .*dead: / });
+      longestMs = Math.max(longestMs, clock.monotonicMs() - startedMs);
+    }
+  };
+  await passTime(clock, Promise.all([worker(), worker(), worker()]));
+  t.ok(longestMs < 90_000, `the longest took ${longestMs} ms`);
+  t.ok(clock.monotonicMs() < 180_000, `all took ${clock.monotonicMs()} ms`);
+  // Three begin before anything is known: five tries at each host. After that one try tells.
+  t.ok(requests <= 3 * 2 * 5 + 17 * 2, `${requests} requests`);
+});
+
 t.test('an empty blob, and a digest that is none', async (t) => {
   const scene = makeScene(8);
   await t.rejects(scene.fetch([], { blob: { mediaType: '', digest: 'md5:00', size: 8 } }), {
