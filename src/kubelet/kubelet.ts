@@ -19,6 +19,7 @@ import type { KubeletDependencies } from './kubelet-dependencies.js';
 import { ensureBridgeNetfilter } from './network/bridge-netfilter.js';
 import { createDns } from './network/dns.js';
 import { createPodFiles } from './network/pod-files.js';
+import { ensureServiceRoute } from './network/service-route.js';
 import { readMachineFacts } from './node/machine-facts.js';
 import { createNodeAgent } from './node/node-agent.js';
 import { computeNodeRoom } from './node/node-capacity.js';
@@ -84,7 +85,10 @@ export async function runKubelet(options: KubeletOptions, dependencies: KubeletD
       engine: info.cgroupDriver,
     });
   }
-  inBackground('Bridge', ensureBridgeNetfilter({ hostRoot: identity.hostRoot, run: runCommand, logger }));
+  const onHost = { hostRoot: identity.hostRoot, run: runCommand, logger };
+  inBackground('Bridge', ensureBridgeNetfilter(onHost));
+  const { serviceRoute } = options;
+  if (serviceRoute !== undefined) inBackground('Route', ensureServiceRoute({ route: serviceRoute, ...onHost }));
 
   const client = createSwitchableClient();
   const source = { component: 'kubelet', host: identity.nodeName };

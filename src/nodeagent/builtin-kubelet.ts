@@ -16,7 +16,12 @@ export interface BuiltinKubelet {
 const nodeFlags = ['--max-semi-space-size=4', '--max-old-space-size=192', '--optimize-for-size'];
 
 /** The built-in kubelet's command-line flags beyond its configuration file. Pure. */
-export function builtinKubeletFlags({ cluster, release, engineEndpoint }: NodeAgentInputs): readonly string[] {
+export function builtinKubeletFlags({
+  cluster,
+  release,
+  engineEndpoint,
+  serviceRoute,
+}: NodeAgentInputs): readonly string[] {
   const { configDir, kubeletDir, podLogDir } = cluster.paths;
   const flags: Readonly<Record<string, string>> = {
     'cert-dir': join(configDir, 'pki'),
@@ -30,6 +35,9 @@ export function builtinKubeletFlags({ cluster, release, engineEndpoint }: NodeAg
     'pod-infra-container-image': imageReference(release, 'pause'),
     'pod-log-dir': podLogDir,
     'root-dir': kubeletDir,
+    ...(serviceRoute === undefined
+      ? {}
+      : { 'service-route': [serviceRoute.destination, serviceRoute.link, serviceRoute.source].join(',') }),
   };
   return Object.entries(flags)
     .map(([name, value]) => `--${name}=${value}`)

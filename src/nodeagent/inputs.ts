@@ -16,6 +16,8 @@ export interface NodeAgentInputs {
   readonly engineEndpoint: string;
   /** Host folders that exist and that the kubelet is to see; see `optionalMounts`. */
   readonly existingHostPaths: ReadonlySet<string>;
+  /** The way to Service addresses that the install had to make, and that a reboot takes away. */
+  readonly serviceRoute?: { readonly destination: string; readonly link: string; readonly source: string } | undefined;
   /** Resolver addresses for pods; empty where the cluster has no DNS. */
   readonly clusterDns: readonly string[];
 }

@@ -22,6 +22,18 @@ function engineSocketMount(endpoint: string): readonly ContainerMount[] {
 }
 
 /**
+ * Adds the route to Service addresses before the kubelet starts: after a reboot it is this container that comes back by
+ * itself. By the host's own ip(8), for kubelets' images have none; where it fails the kubelet is no worse off.
+ */
+function withServiceRoute(command: readonly string[], { serviceRoute }: NodeAgentInputs): readonly string[] {
+  if (serviceRoute === undefined) return command;
+  const { destination, link, source } = serviceRoute;
+  const add = 'nsenter --root=/rootfs -- ip -4 route add "$1" dev "$2" src "$3" 2>&1';
+  const script = `${add} | grep -v "File exists" >&2; shift 3; exec "$@"`;
+  return ['sh', '-c', script, 'kubelet', destination, link, source, ...command];
+}
+
+/**
  * The privileged container that the Go kubelet runs in. Pure. It shares the host's network, processes and cgroups, sees
  * the host's file system at /rootfs, and what it mounts below its own folder shows on the host, where the engine
  * takes pods' volumes from.
@@ -48,11 +60,12 @@ export function kubeletContainer(inputs: NodeAgentInputs, mode: KubeletMode = 'm
   if (inputs.resolvConf !== '/etc/resolv.conf' && !inputs.resolvConf.startsWith('/run/')) {
     mounts.push({ source: inputs.resolvConf, target: inputs.resolvConf, readOnly: true });
   }
+  const command = [...kubelet.command, ...kubeletFlags(inputs, imageReference(release, 'pause'), mode)];
   return {
     name: mode === 'member' ? `${cluster.name}-kubelet` : `${cluster.name}-kubelet-standalone`,
     image: imageReference(release, kubelet.image),
     entrypoint: [],
-    command: [...kubelet.command, ...kubeletFlags(inputs, imageReference(release, 'pause'), mode)],
+    command: mode === 'member' ? withServiceRoute(command, inputs) : command,
     labels: {
       [managedLabel]: 'true',
       [roleLabel]: mode === 'member' ? 'kubelet' : 'kubelet-standalone',

@@ -18,7 +18,11 @@ export function kubeletLabels(clusterName: string): Readonly<Record<string, stri
 }
 
 function kubeletSpec({ slots }: InstallContext, mode: KubeletMode): ContainerSpec {
-  const inputs = slot({ slots }, 'nodeAgentInputs');
+  const route = slots.journal?.entries().find(({ change }) => change.kind === 'route')?.change;
+  const inputs = {
+    ...slot({ slots }, 'nodeAgentInputs'),
+    serviceRoute: route?.kind === 'route' ? route : undefined,
+  };
   return slots.builtin ? builtinKubeletContainer(inputs, slots.builtin) : kubeletContainer(inputs, mode);
 }
 

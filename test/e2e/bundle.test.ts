@@ -35,6 +35,9 @@ for (const kubelet of ['auto', 'builtin'] as const) {
       echo '<<plan>>'; ${cli} install --bundle '${bundle}' --kubelet ${kubelet} --kubeconfig '${dir}/config' --dry-run --json
       echo '<<install>>'; ${cli} install --bundle '${bundle}' --kubelet ${kubelet} --kubeconfig '${dir}/config' --json; echo
       echo '<<verify>>'; ${cli} verify --json; echo
+      echo '<<route>>'; ip route show 10.96.0.0/12
+      echo '<<reboot>>'; ip route delete 10.96.0.0/12; docker restart hyperup-kubelet >/dev/null
+      for i in $(seq 100); do ip route show 10.96.0.0/12 | grep . && break; sleep 0.1; done
       echo '<<nodes>>'; /usr/local/bin/kubectl --kubeconfig '${dir}/config' get nodes --no-headers
       echo '<<pods>>'; /usr/local/bin/kubectl --kubeconfig '${dir}/config' get pods -A
       echo '<<uninstall>>'; ${cli} uninstall --yes --json; echo
@@ -59,6 +62,8 @@ for (const kubelet of ['auto', 'builtin'] as const) {
     t.match(of('nodes'), /\bReady\b/, 'the node is Ready', said);
     const verify = result<StatusView>('verify');
     t.ok(verify?.ok && verify.result.healthy, 'verified', said);
+    t.match(of('route'), /^10\.96\.0\.0\/12 dev docker0 .*src /, 'Service addresses have a route', said);
+    t.equal(of('reboot'), of('route'), 'a kubelet that starts puts back what a reboot takes away', said);
     t.notMatch(of('install'), /"source":"(?:mirror|upstream)/, 'no registry was asked');
     t.ok(result('uninstall')?.ok, 'taken back', said);
   });

@@ -1,4 +1,5 @@
 import type { V1Taint } from '../../kube/node-objects.js';
+import type { ServiceRoute } from '../network/service-route.js';
 import type { KubeletIdentity } from '../types.js';
 
 /** Everything that a kubelet runs by: the configuration file, flags above it, defaults below. */
@@ -22,6 +23,8 @@ export interface KubeletOptions {
   readonly server: ServerOptions;
   /** Undefined: no health endpoint. */
   readonly health: { readonly address: string; readonly port: number } | undefined;
+  /** Added where the machine has lost it. */
+  readonly serviceRoute: ServiceRoute | undefined;
   readonly dns: { readonly servers: readonly string[]; readonly domain: string; readonly resolvConf: string };
   readonly node: NodeOptions;
   readonly cgroups: {

@@ -1,5 +1,7 @@
+import { isIPv4 } from 'node:net';
 import { HyperupError } from '../../base/errors.js';
 import type { V1Taint } from '../../kube/node-objects.js';
+import type { ServiceRoute } from '../network/service-route.js';
 import { formatBytes, formatMillis, milliValue, parseQuantity } from '../pod/quantity.js';
 import {
   type ConfigurationValues,
@@ -96,6 +98,7 @@ export function resolveKubeletOptions(inputs: KubeletInputs): KubeletOptions {
       debuggingHandlers: get('enableDebuggingHandlers', true),
     },
     health: healthPort === 0 ? undefined : { address: get('healthzBindAddress', '127.0.0.1'), port: healthPort },
+    serviceRoute: parseRoute(flag('service-route')),
     dns: {
       servers: get<readonly string[]>('clusterDNS', []),
       domain: get('clusterDomain', 'cluster.local'),
@@ -221,4 +224,14 @@ function parseTaint(text: string): V1Taint {
     ...(match[2] === undefined || match[2] === '' ? {} : { value: match[2] }),
     effect: match[3] as V1Taint['effect'],
   };
+}
+
+function parseRoute(text: string | undefined): ServiceRoute | undefined {
+  if (text === undefined) return undefined;
+  const [destination = '', link = '', source = '', ...rest] = text.split(',');
+  const isRange = isIPv4(destination.split('/')[0] ?? '') && /^[^/]+\/\d{1,2}$/.test(destination);
+  if (isRange && /^[^\s/-][^\s/]{0,14}$/.test(link) && isIPv4(source) && rest.length === 0) {
+    return { destination, link, source };
+  }
+  throw new HyperupError('Usage', `read --service-route: got "${text}", want RANGE,INTERFACE,ADDRESS`);
 }

@@ -2,6 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { errnoOf, messageOf } from '../../base/errors.js';
 import type { Logger } from '../../base/logger.js';
 import type { RunCommand } from '../../base/run-command.js';
+import { hostCommand } from './host-command.js';
 
 export interface BridgeNetfilterOptions {
   readonly hostRoot: string;
@@ -21,7 +22,7 @@ export async function ensureBridgeNetfilter({ hostRoot, run, logger }: BridgeNet
   const isThere = () => readFile(`${folder}/${settings[0]}`).then(Boolean, () => false);
   if (!(await isThere())) {
     // The host's own modprobe and modules, where this is a container.
-    const [file = '', ...args] = [...(hostRoot === '' ? [] : ['chroot', hostRoot]), 'modprobe', 'br_netfilter'];
+    const [file, args] = hostCommand(hostRoot, ['modprobe', 'br_netfilter']);
     await run(file, args, { timeoutMs: 10_000 }).catch((error: unknown) => {
       logger.debug('Module br_netfilter was not loaded', { err: messageOf(error) });
     });

@@ -43,3 +43,9 @@ t.test('mounts follow the engine and the folders', async (t) => {
   const elsewhere = { ...cluster, paths: { ...cluster.paths, podLogDir: '/data/pod-logs' } };
   t.ok(sources({ cluster: elsewhere }).includes('/data/pod-logs'));
 });
+
+t.test('a machine that needs a route to Service addresses has it again when the kubelet starts', async (t) => {
+  const serviceRoute = { destination: '10.96.0.0/12', link: 'docker0', source: '172.17.0.1' };
+  const flags = builtinKubeletFlags(makeNodeAgentInputs('v1.20.2', { serviceRoute }));
+  t.equal(parseKubeletFlags(flags)['service-route'], '10.96.0.0/12,docker0,172.17.0.1');
+});

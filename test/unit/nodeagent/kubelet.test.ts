@@ -60,3 +60,21 @@ t.test('cgroups as the engine has them', async (t) => {
   t.equal(config('v1.35.0', { cgroupVersion: 2 })['failCgroupV1'], undefined);
   t.equal(config('v1.20.2', { cgroupVersion: 1 })['failCgroupV1'], undefined);
 });
+
+t.test('a machine that needs a route to Service addresses has it again when the container starts', async (t) => {
+  const serviceRoute = { destination: '10.96.0.0/12', link: 'docker0', source: '172.17.0.1' };
+  const plain = kubeletContainer(makeNodeAgentInputs('v1.20.2')).command;
+  const { command } = kubeletContainer(makeNodeAgentInputs('v1.20.2', { serviceRoute }));
+  t.same(command.slice(-plain.length), plain, 'the kubelet is what runs in the end');
+  t.same(command.slice(0, -plain.length), [
+    'sh',
+    '-c',
+    /^nsenter --root=\/rootfs -- ip -4 route add "\$1" dev "\$2" src "\$3" .*exec "\$@"$/.exec(command[2] ?? '')?.[0],
+    'kubelet',
+    '10.96.0.0/12',
+    'docker0',
+    '172.17.0.1',
+  ]);
+  const standalone = kubeletContainer(makeNodeAgentInputs('v1.20.2', { serviceRoute }), 'standalone').command;
+  t.notOk(standalone.includes('sh'), 'one that never comes back by itself leaves it');
+});

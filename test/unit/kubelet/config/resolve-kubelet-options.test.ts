@@ -199,3 +199,25 @@ t.test('a soft threshold needs a grace', async (t) => {
   const { eviction } = resolve([soft, '--eviction-soft-grace-period=nodefs.available=1m,memory.available=90s']);
   t.strictSame(eviction.softGraceMs, { 'nodefs.available': 60_000, 'memory.available': 90_000 });
 });
+
+t.test('a route to Service addresses', async (t) => {
+  t.equal(resolve([]).serviceRoute, undefined);
+  t.same(resolve(['--service-route=10.96.0.0/12,docker0,172.17.0.1']).serviceRoute, {
+    destination: '10.96.0.0/12',
+    link: 'docker0',
+    source: '172.17.0.1',
+  });
+  for (const text of [
+    'x',
+    '10.96.0.0,docker0,172.17.0.1',
+    '10.96.0.0/12,-4,172.17.0.1',
+    '10.96.0.0/12,docker0,x',
+    '10.96.0.0/12,a,1.2.3.4,b',
+  ]) {
+    t.throws(
+      () => resolve([`--service-route=${text}`]),
+      { code: 'Usage', message: /want RANGE,INTERFACE,ADDRESS/ },
+      text,
+    );
+  }
+});

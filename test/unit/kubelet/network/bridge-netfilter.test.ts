@@ -22,5 +22,9 @@ t.test('the module is loaded where it is missing, the settings are set', async (
   t.equal(await ensureBridgeNetfilter({ hostRoot, run, logger: silentLogger }), true);
   t.equal(await readFile(join(folder, 'bridge-nf-call-iptables'), 'utf8'), '1\n');
   t.equal(await ensureBridgeNetfilter({ hostRoot, run, logger: silentLogger }), true);
-  t.same(ran, Array(2).fill(`chroot ${hostRoot} modprobe br_netfilter`), 'once it is there it is not loaded again');
+  t.same(
+    ran,
+    Array(2).fill(`nsenter --root=${hostRoot} -- modprobe br_netfilter`),
+    'once it is there it is not loaded again',
+  );
 });
