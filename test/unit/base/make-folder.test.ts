@@ -6,7 +6,7 @@ import { makeFolder } from '../../../src/base/make-folder.js';
 t.test('folders are made, those above them too, all with the mode', async (t) => {
   const dir = t.testdir();
   await makeFolder(join(dir, 'a/b/c'), 0o700);
-  for (const path of ['a', 'a/b', 'a/b/c']) t.equal((await stat(join(dir, path))).mode & 0o7777, 0o700, path);
+  for (const path of ['a', 'a/b', 'a/b/c']) t.equal((await stat(join(dir, path))).mode & 0o777, 0o700, path);
 });
 
 t.test('what is there stays as it is', async (t) => {
@@ -16,7 +16,7 @@ t.test('what is there stays as it is', async (t) => {
   await makeFolder(join(dir, 'a'), 0o700);
   await makeFolder(join(dir, 'link/b'));
   await makeFolder('/');
-  t.equal((await stat(join(dir, 'a'))).mode & 0o7777, 0o750);
+  t.equal((await stat(join(dir, 'a'))).mode & 0o777, 0o750);
   t.ok((await stat(join(dir, 'a/b'))).isDirectory());
 });
 
