@@ -79,6 +79,9 @@ t.test('from mirrors straight into a registry, once', async (t) => {
     again.images.map(({ changed, movedBytes }) => [changed, movedBytes]),
     again.images.map(() => [false, 0]),
   );
+  await pushTinyImage(mirror.host, 'library/twin', '1', 'sync 0');
+  const more = await sync(`docker://${target}/k8s`, { images: ['docker.io/library/twin:1'] });
+  t.match(more.images.at(-1), { changed: true, movedBytes: 0 }, 'an image that was there has its blobs mounted too');
   t.same(await readdir(join(folder, 'cache', 'copy', 'blobs', 'sha256')), [], 'nothing is kept of what is done');
 });
 

@@ -7,6 +7,7 @@ import type { Platform, RegistryClients } from '../../registry/types.js';
 import { openRegistryWriter } from '../content/registry-writer.js';
 import type { BlobFetcher, ImageWriter } from '../content/types.js';
 import { copyImage } from '../copy/copy-image.js';
+import { readManifest } from '../copy/read-manifest.js';
 import { readResolved } from '../copy/registry-reader.js';
 import type { ResolvedImage } from '../copy/resolve.js';
 import { makeBlobUploads } from '../copy/uploads.js';
@@ -64,7 +65,10 @@ async function syncOne(
   const place = targetReference(target, reference);
   const { path, tag = 'latest' } = place;
   const client = clients.clientFor(place.domain, scheme);
-  const mountFrom = (digest: string) => [seen.get(digest) ?? []].flat();
+  const mountFrom = (digest: string) => {
+    const repository = seen.get(digest);
+    return repository === undefined ? [] : [repository];
+  };
   const writer = await openRegistryWriter(formatReference(place), { registries: clients }, { mountFrom, scheme });
   const naming: (() => Promise<void>)[] = [];
   let changed = true;
@@ -72,7 +76,10 @@ async function syncOne(
     ...writer,
     hasImage: async (manifest) => {
       changed = (await client.headManifest(path, tag, { signal }))?.digest !== manifest.digest;
-      return !changed;
+      if (changed) return false;
+      const parsed = readManifest(manifest, reference);
+      if (parsed.kind === 'image') for (const { digest } of [parsed.config, ...parsed.layers]) seen.set(digest, path);
+      return true;
     },
     hasBlob: async (blob) => {
       const has = await writer.hasBlob(blob, signal);
