@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { Test } from 'tap';
@@ -7,10 +7,15 @@ import { HyperupError } from '../../../src/base/errors.js';
 import type { CommandResult, RunCommand } from '../../../src/base/run-command.js';
 import type { Host } from '../../../src/host/host.js';
 
-/** An empty folder outside the repository, removed when the test ends. */
+/**
+ * An empty folder outside the repository, removed when the test ends. Modes and groups in it are those
+ * of this process, also where the folder for temporary files hands on a group (set-group-ID).
+ */
 export async function makeTempDir(t: Test): Promise<string> {
   const dir = await mkdtemp(join(tmpdir(), 'hyperup-unit-'));
   t.teardown(() => rm(dir, { recursive: true, force: true }));
+  await chown(dir, process.getuid?.() ?? -1, process.getgid?.() ?? -1);
+  await chmod(dir, 0o700);
   return dir;
 }
 
