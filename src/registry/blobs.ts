@@ -26,6 +26,7 @@ export async function getBlob(
     ...(range === undefined ? {} : { headers: { range: rangeHeader(range) } }),
     accept: range === undefined ? [200] : [200, 206],
     signal,
+    expectedBytes: range?.length,
   });
   const { body } = answer;
   const servedBy = answer.url.host;

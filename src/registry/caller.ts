@@ -30,6 +30,8 @@ export interface Call {
   readonly withoutLogin?: boolean | undefined;
   /** See `ExchangeRequest.answerMs`. */
   readonly answerMs?: number | undefined;
+  /** See `ExchangeRequest.expectedBytes`. */
+  readonly expectedBytes?: number | undefined;
 }
 
 /** Requests to one registry with its login, its limits and its patience. */
@@ -79,9 +81,10 @@ export function createCaller(options: CallerOptions): Caller {
 
   const send = async (call: Call, authorization: string | undefined, url: URL, base: URL): Promise<Answer> => {
     const mine = url.origin === base.origin && authorization !== undefined;
-    const { method, action, body, signal, answerMs } = call;
+    const { method, action, body, signal, answerMs, expectedBytes } = call;
     const headers = { ...call.headers, ...(mine ? { authorization } : {}) };
-    return await exchange(transport, { method, url, headers, body, host, action, signal, answerMs }, limits);
+    const request = { method, url, headers, body, host, action, signal, answerMs, expectedBytes };
+    return await exchange(transport, request, limits);
   };
 
   const attempt = async (call: Call): Promise<Answer> => {

@@ -1,12 +1,15 @@
 import { setMaxListeners } from 'node:events';
 import { Readable } from 'node:stream';
+import type { Dispatcher } from 'undici';
 import { errnoOf, HyperupError, isHyperupError } from '../base/errors.js';
 import { certificateIssuer } from './certificate-issuer.js';
+import { directGet } from './direct-get.js';
+import { directSend } from './direct-send.js';
 import { networkFailure } from './network-failure.js';
 import { drain } from './read-document.js';
 import { registryError } from './registry-error.js';
 import type { Route, Transport } from './transport.js';
-import { createWatchdog, watchedBody } from './watched-body.js';
+import { createWatchdog, type Watchdog, watchedBody } from './watched-body.js';
 
 export type Method = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
@@ -23,13 +26,15 @@ export interface ExchangeRequest {
   readonly signal?: AbortSignal | undefined;
   /** How long the answer may take once all is sent, where it isn't the limit on silence; milliseconds. */
   readonly answerMs?: number | undefined;
+  /** How long the answer's body will be about, bytes, where that is known. */
+  readonly expectedBytes?: number | undefined;
 }
 
 export interface Answer {
   readonly status: number;
   /** Names in lower case; values of a name that came several times are joined. */
   readonly headers: ReadonlyMap<string, string>;
-  /** To be read to its end or destroyed; fails with a HyperupError. */
+  /** To be read to its end or destroyed; fails with a HyperupError. Its chunks may be lent, see `base/block-pool`. */
   readonly body: Readable;
   /** Who answered, after redirects. */
   readonly url: URL;
@@ -43,6 +48,8 @@ export interface Limits {
 const maxRedirects = 10;
 /** Fewer pauses and resumptions of the socket than with the default of 64 KiB. */
 const bodyBufferBytes = 512 * 1024;
+/** From here on a connection of its own, read or written block by block, is worth it. */
+const directBytes = 4 * 1024 * 1024;
 
 /**
  * One request and its answer, whatever the status. Redirects of GET and HEAD are followed, without credentials where
@@ -85,20 +92,8 @@ async function exchangeOnce(transport: Transport, request: ExchangeRequest, url:
   let route: Route | undefined;
   try {
     route = await transport.route(url);
-    const response = await route.dispatcher.request({
-      origin: url.origin,
-      path: url.pathname + url.search,
-      method: request.method,
-      headers: { ...headersFor(request, url), ...lengthOf(request) },
-      body:
-        body instanceof Readable ? Readable.from(watchedBody(body, watchdog), { objectMode: false }) : (body ?? null),
-      signal: controller.signal,
-      // Else a connection ends with each HEAD.
-      reset: false,
-      headersTimeout: 0,
-      bodyTimeout: limits.silenceMs,
-      highWaterMark: bodyBufferBytes,
-    });
+    const sending: Sending = { request, url, limits, signal: controller.signal, watchdog };
+    const response = (await sendDirectly(route, sending)) ?? (await dispatch(route, sending));
     response.body.once('close', release);
     translateErrors(response.body, (error) => bodyError(error, request, url, limits));
     return { status: response.statusCode, headers: headerMap(response.headers), body: response.body, url };
@@ -110,6 +105,49 @@ async function exchangeOnce(transport: Transport, request: ExchangeRequest, url:
   } finally {
     watchdog.stop();
   }
+}
+
+interface Sending {
+  readonly request: ExchangeRequest;
+  readonly url: URL;
+  readonly limits: Limits;
+  readonly signal: AbortSignal;
+  readonly watchdog: Watchdog;
+}
+
+async function dispatch(
+  { dispatcher }: Route,
+  { request, url, limits, signal, watchdog }: Sending,
+): Promise<Dispatcher.ResponseData> {
+  const { body } = request;
+  return await dispatcher.request({
+    origin: url.origin,
+    path: url.pathname + url.search,
+    method: request.method,
+    headers: { ...headersFor(request, url), ...lengthOf(request) },
+    body: body instanceof Readable ? Readable.from(watchedBody(body, watchdog), { objectMode: false }) : (body ?? null),
+    signal,
+    // Else a connection ends with each HEAD.
+    reset: false,
+    headersTimeout: 0,
+    bodyTimeout: limits.silenceMs,
+    highWaterMark: bodyBufferBytes,
+  });
+}
+
+/** The way for long bodies where nothing is between here and the registry; undefined where it isn't for this one. */
+async function sendDirectly({ proxy }: Route, { request, url, limits, signal, watchdog }: Sending) {
+  if (url.protocol !== 'http:' || proxy !== undefined) return undefined;
+  const { method, body, expectedBytes = 0 } = request;
+  const headers = headersFor(request, url);
+  const { connectTimeoutMs, silenceMs } = limits;
+  if (method === 'GET' && expectedBytes >= directBytes) {
+    return await directGet({ url, headers, signal, connectTimeoutMs, silenceMs });
+  }
+  if (body instanceof Readable && Number(headers['content-length']) >= directBytes) {
+    return await directSend({ method, url, headers, body, signal, connectTimeoutMs, watchdog, silenceMs });
+  }
+  return undefined;
 }
 
 /** Gives what a stream fails with another form, without a second stream that every byte would pass through. */

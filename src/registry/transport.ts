@@ -1,4 +1,5 @@
 import { Agent, type Dispatcher, ProxyAgent } from 'undici';
+import { addressAttemptMs } from './direct-connect.js';
 import { isLoopbackHost, proxyFor } from './proxy-choice.js';
 import type { Trust } from './trust.js';
 import type { ProxySettings } from './types.js';
@@ -25,8 +26,6 @@ export interface TransportOptions {
 /** More than anything here asks for at once, so that no request waits for another's connection. */
 const connectionsPerOrigin = 128;
 const keepAliveMs = 15_000;
-/** Node's 250 ms give up on addresses that are merely far away. */
-const addressAttemptMs = 1500;
 
 /** Connections are HTTP/1.1: a range of a layer each, which is what speed across a slow border comes from. */
 export function createTransport(options: TransportOptions): Transport {

@@ -39,7 +39,10 @@ export interface FetchBlobRequest {
    * with. On success it has been renamed to `path` and synced; a wrong one is never there.
    */
   readonly path: string;
-  /** Called with bytes as they come in order from the blob's start, before the digest is known to be right; for targets that stream. */
+  /**
+   * Called with bytes as they come in order from the blob’s start, before the digest is known to be right; for targets
+   * that stream. A chunk may be lent: who keeps it holds it (`base/block-pool`).
+   */
   readonly onPrefix?: ((chunk: Buffer) => void | Promise<void>) | undefined;
   /**
    * What `onPrefix` was given came out wrong and it begins anew from the blob's start, from other origins. Where this is

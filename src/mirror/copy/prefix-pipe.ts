@@ -1,9 +1,10 @@
 import { Readable } from 'node:stream';
+import { hold, release } from '../../base/block-pool.js';
 import { HyperupError } from '../../base/errors.js';
 
 /** A blob on its way to a target that streams, while a fetcher builds up its file. */
 export interface PrefixPipe {
-  /** The blob from `from` to its end. */
+  /** The blob from `from` to its end; the chunks are the reader's to release (`base/block-pool`). */
   readonly body: Readable;
   /** For `FetchBlobRequest.onPrefix`: waits while the reader is behind; a reader that gave up is no hindrance. */
   push(chunk: Buffer): Promise<void> | void;
@@ -33,7 +34,7 @@ export function makePrefixPipe(begun: Promise<number>): PrefixPipe {
   let pushed = 0;
   let closed = false;
   let wake: (() => void) | undefined;
-  const release = () => {
+  const goOn = () => {
     wake?.();
     wake = undefined;
   };
@@ -41,10 +42,10 @@ export function makePrefixPipe(begun: Promise<number>): PrefixPipe {
     // A stream of bytes would join what waits, which copies all of it.
     objectMode: true,
     highWaterMark: queuedChunks,
-    read: release,
+    read: goOn,
     destroy(error, done) {
       closed = true;
-      release();
+      goOn();
       done(error);
     },
   });
@@ -52,10 +53,14 @@ export function makePrefixPipe(begun: Promise<number>): PrefixPipe {
   body.on('error', () => {});
   const push = (chunk: Buffer): Promise<void> | void => {
     if (closed) return;
-    if (from === undefined) return ready.then(() => push(chunk));
+    if (from === undefined) {
+      hold(chunk);
+      return ready.then(() => push(chunk)).finally(() => release(chunk));
+    }
     const start = pushed;
     pushed += chunk.length;
     if (pushed <= from) return;
+    hold(chunk);
     if (body.push(start < from ? chunk.subarray(from - start) : chunk)) return;
     return new Promise((resolve) => {
       wake = resolve;

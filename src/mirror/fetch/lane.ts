@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import { release } from '../../base/block-pool.js';
 import type { Clock } from '../../base/clock.js';
 import { foundFault, type OriginFault, originFault } from './origin-fault.js';
 import type { RoundOrigin } from './round-origin.js';
@@ -35,7 +36,7 @@ export interface LaneOptions {
   readonly clock: Clock;
   /** After how long without bytes, or with next to none, it is given up. */
   readonly silenceMs: number;
-  /** Before `position` moves over the chunk. */
+  /** Before `position` moves over the chunk, which may be lent: see `base/block-pool`. */
   readonly onChunk: (lane: Lane, chunk: Buffer) => void;
   /** Once: with a fault, or having reached `end`. */
   readonly onEnd: (lane: Lane, fault: OriginFault | undefined) => void;
@@ -134,7 +135,11 @@ export function openLane(options: LaneOptions): Lane {
   }
 
   function receive(chunk: Buffer): void {
-    if (ended) return;
+    if (!ended) take(chunk);
+    release(chunk);
+  }
+
+  function take(chunk: Buffer): void {
     const now = clock.monotonicMs();
     if (lane.position === start) {
       meter.noteLatency(now - openedMs);

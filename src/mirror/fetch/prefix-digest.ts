@@ -1,4 +1,5 @@
 import { createHash, getHashes } from 'node:crypto';
+import { hold, release } from '../../base/block-pool.js';
 import { HyperupError } from '../../base/errors.js';
 import type { PartStore } from './part-store.js';
 
@@ -29,7 +30,10 @@ export interface PrefixDigestOptions {
   readonly store: Pick<PartStore, 'read'>;
   /** Where the run of written bytes that holds a position ends. */
   readonly writtenTo: (position: number) => number;
-  /** The bytes in order; what it returns is awaited before the next, what comes meanwhile is read back from the file. */
+  /**
+   * The bytes in order; what it returns is awaited before the next, what comes meanwhile is read back from the file. A
+   * chunk may be lent: who keeps it holds it (`base/block-pool`).
+   */
   readonly onPrefix?: ((chunk: Buffer) => void | Promise<void>) | undefined;
   readonly onFailed: (error: unknown) => void;
   /** `full` is over. */
@@ -73,6 +77,7 @@ export function makePrefixDigest(options: PrefixDigestOptions): PrefixDigest {
       const wasFull = heldBytes >= heldLimit;
       heldBytes -= chunk.length;
       const taken = take(chunk);
+      release(chunk);
       if (wasFull && heldBytes < heldLimit) options.onRoom?.();
       await taken;
     }
@@ -98,6 +103,7 @@ export function makePrefixDigest(options: PrefixDigestOptions): PrefixDigest {
       if (stopped || failed !== undefined || position !== at + heldBytes) return;
       if (busy) {
         if (fromFile || heldBytes >= heldLimit) return;
+        hold(chunk);
         held.push(chunk);
         heldBytes += chunk.length;
         return;

@@ -1,3 +1,4 @@
+import { hold, release } from '../../base/block-pool.js';
 import type { PartStore } from './part-store.js';
 import { makeRangeSet, type Range } from './range-set.js';
 
@@ -47,6 +48,7 @@ export function makeWriteQueue(
   async function work(): Promise<void> {
     for (let run = takeRun(runs); run !== undefined; run = takeRun(runs)) {
       await store.write(run.start, run.chunks);
+      for (const chunk of run.chunks) release(chunk);
       waiting -= run.end - run.start;
       written.add(run.start, run.end);
       remember(unnoted, run);
@@ -88,6 +90,7 @@ export function makeWriteQueue(
 
   return {
     push(position, chunk) {
+      hold(chunk);
       waiting += chunk.length;
       const run = runs.find((each) => each.end === position && each.end - each.start < batchBytes);
       if (run === undefined) runs.push({ start: position, end: position + chunk.length, chunks: [chunk] });

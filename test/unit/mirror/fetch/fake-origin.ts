@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
+import { makeBlockPool } from '../../../../src/base/block-pool.js';
 import { HyperupError } from '../../../../src/base/errors.js';
 import type { BlobOrigin } from '../../../../src/mirror/content/types.js';
 import type { PartStore } from '../../../../src/mirror/fetch/part-store.js';
@@ -46,6 +47,17 @@ export interface FakeOrigin extends BlobOrigin {
 }
 
 const stepMs = 50;
+const blockBytes = 256 * 1024;
+/** Few, so that a chunk that is read after it was released is soon another's. */
+const blocks = makeBlockPool(blockBytes, 2);
+
+/** A chunk as a connection lends it, where it isn't too long. */
+function lend(bytes: Buffer): Buffer {
+  if (bytes.length > blockBytes) return Buffer.from(bytes);
+  const chunk = blocks.take().subarray(0, bytes.length);
+  bytes.copy(chunk);
+  return chunk;
+}
 
 /** An origin without sockets, on a manual clock. */
 export function makeFakeOrigin(options: FakeOriginOptions): FakeOrigin {
@@ -63,7 +75,7 @@ export function makeFakeOrigin(options: FakeOriginOptions): FakeOrigin {
       const allowed = totalRate === undefined ? rate : Math.min(rate, totalRate / Math.max(openNow, 1));
       const bytes = Math.min(to - at, Math.max(1, Math.floor((allowed * stepMs) / 1000)), left());
       if (bytes > 0) {
-        const chunk = Buffer.from(content.subarray(at, at + bytes));
+        const chunk = lend(content.subarray(at, at + bytes));
         if (act.kind === 'flip' && act.at >= at && act.at < at + bytes) {
           chunk[act.at - at] = (chunk[act.at - at] ?? 0) ^ 0xff;
         }
@@ -164,6 +176,10 @@ export function makeMemoryPart(size: number, found: readonly Range[] = [], bytes
       return kept;
     },
     async write(position, buffers) {
+      // As a disk's, it reads the buffers later than it is called.
+      await new Promise<void>((resolve) => {
+        setImmediate(resolve);
+      });
       let at = position;
       for (const buffer of buffers) {
         if (written.missingIn(at, at + buffer.length).length !== 1) throw new Error(`byte ${at} was written twice`);

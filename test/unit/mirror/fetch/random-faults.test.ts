@@ -1,4 +1,5 @@
 import t from 'tap';
+import { hold, release } from '../../../../src/base/block-pool.js';
 import { isHyperupError } from '../../../../src/base/errors.js';
 import { silentLogger } from '../../../../src/base/logger.js';
 import { createBlobFetcher } from '../../../../src/mirror/fetch/blob-fetcher.js';
@@ -51,6 +52,9 @@ async function runSchedule(seed: number): Promise<string> {
   let told = 0;
   let prefix = Buffer.alloc(0);
   const streams = random() < 0.4;
+  let beginnings = 0;
+  const takesLong = random() < 0.5;
+  const slownessMs = 10 ** (3 * random());
   try {
     await passTime(
       clock,
@@ -63,10 +67,19 @@ async function runSchedule(seed: number): Promise<string> {
         },
         ...(streams
           ? {
-              onPrefix: (chunk: Buffer) => {
-                prefix = Buffer.concat([prefix, chunk]);
-              },
+              onPrefix: takesLong
+                ? async (chunk: Buffer) => {
+                    hold(chunk);
+                    const mine = beginnings;
+                    await clock.sleep(Math.ceil(slownessMs * random()));
+                    if (mine === beginnings) prefix = Buffer.concat([prefix, chunk]);
+                    release(chunk);
+                  }
+                : (chunk: Buffer) => {
+                    prefix = Buffer.concat([prefix, chunk]);
+                  },
               onRestart: () => {
+                beginnings += 1;
                 prefix = Buffer.alloc(0);
               },
             }

@@ -1,0 +1,14 @@
+import type { TcpNetConnectOpts } from 'node:net';
+
+/** Node's 250 ms give up on addresses that are merely far away. */
+export const addressAttemptMs = 1500;
+
+/** How a plain HTTP origin is connected to. */
+export function connectOptions(url: URL): TcpNetConnectOpts {
+  return {
+    host: url.hostname.replace(/^\[|\]$/g, ''),
+    port: url.port === '' ? 80 : Number(url.port),
+    noDelay: true,
+    autoSelectFamilyAttemptTimeout: addressAttemptMs,
+  };
+}
