@@ -30,6 +30,8 @@ const undiciClients = (...kinds) => ({
   name: 'undici-clients',
   setup({ onResolve, onLoad }) {
     onResolve({ filter: /^undici$/ }, ({ path }) => ({ path, namespace: 'undici-clients' }));
+    // HTTP/1.1 alone is spoken, see `registry/transport`; Node's HTTP/2 takes its time to load too.
+    onLoad({ filter: /undici\/lib\/dispatcher\/client-h2\.js$/ }, () => ({ contents: 'module.exports = undefined;' }));
     onLoad({ filter: /.*/, namespace: 'undici-clients' }, () => ({
       resolveDir: import.meta.dirname,
       contents: [

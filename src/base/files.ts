@@ -7,9 +7,15 @@ import { makeFolder } from './make-folder.js';
 /**
  * Writes a whole file or nothing: a temporary file beside it, flushed, then renamed. The folder is made if absent; a
  * symbolic link is written through; an existing file keeps its owner. The temporary name begins with a dot, which is
- * what a kubelet that watches the folder passes over (`pkg/kubelet/config/file_linux.go`); no library offers that.
+ * what a kubelet that watches the folder passes over (`pkg/kubelet/config/file_linux.go`); no library offers that. Not
+ * flushed, it is whole after kill -9, and perhaps empty after a power failure.
  */
-export async function writeAtomic(path: string, data: string | Uint8Array, mode = 0o644): Promise<void> {
+export async function writeAtomic(
+  path: string,
+  data: string | Uint8Array,
+  mode = 0o644,
+  { flush = true }: { readonly flush?: boolean } = {},
+): Promise<void> {
   let aside: string | undefined;
   try {
     await makeFolder(dirname(path));
@@ -19,7 +25,7 @@ export async function writeAtomic(path: string, data: string | Uint8Array, mode 
     const file = await open(aside, 'wx', mode);
     try {
       await file.writeFile(data);
-      await file.sync();
+      if (flush) await file.sync();
     } finally {
       await file.close();
     }

@@ -1,4 +1,4 @@
-import { createInterface } from 'node:readline/promises';
+import { isatty } from 'node:tty';
 
 export type StopSignal = 'SIGINT' | 'SIGTERM' | 'SIGHUP';
 
@@ -31,13 +31,15 @@ export function processIo(): CliIo {
     });
   }
   return {
-    stdinIsTty: process.stdin.isTTY === true,
+    // Not `process.stdin.isTTY`, which opens a stream.
+    stdinIsTty: isatty(0),
     stdoutIsTty: process.stdout.isTTY === true,
     stderrIsTty: process.stderr.isTTY === true,
     columns: () => process.stderr.columns,
     writeOut: (text) => void process.stdout.write(text),
     writeErr: (text) => void process.stderr.write(text),
     ask: async (question, signal) => {
+      const { createInterface } = await import('node:readline/promises');
       const readline = createInterface({ input: process.stdin, output: process.stderr });
       // readline swallows Ctrl-C on a terminal; hand it on to the one place that knows what to stop.
       readline.on('SIGINT', () => process.kill(process.pid, 'SIGINT'));

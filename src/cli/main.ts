@@ -1,5 +1,10 @@
 #!/usr/bin/env node
+import { setFlagsFromString } from 'node:v8';
 import { packageFacts } from '../base/package-root.js';
+
+// undici's parser is WebAssembly; V8 would spend a third of a second of one processor on compiling it better, for some
+// dozens of answers. What is set here is how many bytes it has to run through before that.
+setFlagsFromString(`--wasm-tiering-budget=${1 << 30}`);
 
 const argv = process.argv.slice(2);
 

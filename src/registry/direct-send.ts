@@ -1,4 +1,4 @@
-import { type IncomingMessage, request as httpRequest } from 'node:http';
+import { type ClientRequest, type IncomingMessage, request as httpRequest } from 'node:http';
 import { connect } from 'node:net';
 import type { Readable } from 'node:stream';
 import { release } from '../base/block-pool.js';
@@ -24,6 +24,8 @@ export interface DirectUpload {
   /** After how long without a byte the answer's body fails. */
   readonly silenceMs: number;
 }
+
+const writesAtOnce = 2;
 
 /**
  * Sends and resolves with the answer, which may come before all is sent: the rest stays unsent then. Rejects with what
@@ -76,24 +78,34 @@ export async function directSend(upload: DirectUpload): Promise<{
   return { statusCode: response.statusCode ?? 0, headers: response.headers, body: response };
 }
 
-async function send(request: ReturnType<typeof httpRequest>, body: Readable, watchdog: Watchdog): Promise<void> {
+async function send(request: ClientRequest, body: Readable, watchdog: Watchdog): Promise<void> {
+  const underWay: Promise<void>[] = [];
   watchdog.pause();
   for await (const chunk of body) {
     watchdog.resume();
-    await written(request, chunk as Buffer);
-    release(chunk as Buffer);
+    underWay.push(written(request, chunk as Buffer));
+    // The kernel never runs out of what to send while the next chunk is fetched.
+    if (underWay.length === writesAtOnce) await underWay.shift();
     watchdog.pause();
   }
   watchdog.resume();
+  await Promise.all(underWay);
   request.end();
 }
 
-/** Resolves when the kernel has all of it. */
-function written(request: ReturnType<typeof httpRequest>, chunk: Buffer): Promise<void> {
-  return new Promise((resolve, reject) => {
+/** Resolves when the kernel has all of it; the chunk is released then. */
+function written(request: ClientRequest, chunk: Buffer): Promise<void> {
+  const work = new Promise<void>((resolve, reject) => {
     request.write(chunk, (error) => {
-      if (error) reject(error);
-      else resolve();
+      if (error) {
+        reject(error);
+        return;
+      }
+      release(chunk);
+      resolve();
     });
   });
+  // Several are waited for one after the other.
+  work.catch(() => {});
+  return work;
 }

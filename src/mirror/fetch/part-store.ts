@@ -115,7 +115,7 @@ export async function openDiskPart(options: DiskPartOptions): Promise<PartStore>
       guard('note in', async () => {
         // Written anew for a torn last line must not swallow the first of ours.
         if (notes === undefined) {
-          await writeAtomic(notesPath, makeNotesHead(identity) + makeNoteLines(found));
+          await writeAtomic(notesPath, makeNotesHead(identity) + makeNoteLines(found), 0o644, { flush: false });
           notes = await open(notesPath, 'a');
         }
         await notes.appendFile(makeNoteLines(ranges));
