@@ -2,14 +2,16 @@ import { hold, release } from '../../base/block-pool.js';
 import type { PartStore } from './part-store.js';
 import { makeRangeSet, type Range } from './range-set.js';
 
-/** How much is written by one call where it is there: calls cost more than bytes. */
-const batchBytes = 1 << 20;
-/** A killed process loses no more of what it had written. */
-const noteBytes = 1 << 20;
+/** How much is written by one call, where it comes fast enough: a call costs as much as copying some hundred kilobytes. */
+const batchBytes = 2 << 20;
+/** A killed process loses little more of what it had written. */
+const noteBytes = 8 << 20;
 
 /** Takes bytes in any order and writes them in runs, one call at a time. */
 export interface WriteQueue {
   push(position: number, chunk: Buffer): void;
+  /** Writes what waits for more to be written with. */
+  flush(): void;
   /** Bytes that were taken and not written yet. */
   readonly waiting: number;
   readonly writtenBytes: number;
@@ -46,7 +48,7 @@ export function makeWriteQueue(
   let failed: { readonly error: unknown } | undefined;
 
   async function work(): Promise<void> {
-    for (let run = takeRun(runs); run !== undefined; run = takeRun(runs)) {
+    for (let run = runs.shift(); run !== undefined; run = runs.shift()) {
       await store.write(run.start, run.chunks);
       for (const chunk of run.chunks) release(chunk);
       waiting -= run.end - run.start;
@@ -79,7 +81,7 @@ export function makeWriteQueue(
   }
 
   function start(): void {
-    if (working !== undefined || failed !== undefined) return;
+    if (working !== undefined || failed !== undefined || runs.length === 0) return;
     working = work()
       .catch(fail)
       .finally(() => {
@@ -98,8 +100,9 @@ export function makeWriteQueue(
         run.chunks.push(chunk);
         run.end += chunk.length;
       }
-      start();
+      if (waiting >= batchBytes) start();
     },
+    flush: start,
     get waiting() {
       return waiting;
     },
@@ -110,14 +113,11 @@ export function makeWriteQueue(
     note,
     settled: () => noting.catch(() => {}),
     async drain() {
+      start();
       while (working !== undefined) await working;
       if (failed !== undefined) throw failed.error;
     },
   };
-}
-
-function takeRun(runs: Run[]): Run | undefined {
-  return runs.shift();
 }
 
 /** Adds to the notes' lines, growing the last one where the run goes on from there. */
