@@ -15,16 +15,32 @@ export interface TransferLine {
 
 export function makeTransferLine(write: (text: string) => void, columns: () => number): TransferLine {
   let shown = false;
+  /** The last word of each image that is on its way. */
+  const moving = new Map<string, Transfer>();
   return {
     draw(event) {
-      write(`${clearLine}${transferText(event, Math.max(20, columns() - 1))}`);
+      moving.set(event.image, event);
+      write(`${clearLine}${transferText(together([...moving.values()], event), Math.max(20, columns() - 1))}`);
       shown = true;
+      if (event.currentBytes >= event.totalBytes) moving.delete(event.image);
     },
     clear() {
       if (shown) write(clearLine);
       shown = false;
     },
   };
+}
+
+/** Several images as if they were one. */
+function together(transfers: readonly Transfer[], last: Transfer): Transfer {
+  if (transfers.length < 2) return last;
+  const sum = (bytes: (transfer: Transfer) => number) => transfers.reduce((all, each) => all + bytes(each), 0);
+  const currentBytes = sum((each) => each.currentBytes);
+  const totalBytes = sum((each) => each.totalBytes);
+  const bytesPerSecond = sum((each) => each.bytesPerSecond ?? 0);
+  const leftMs = bytesPerSecond > 0 ? Math.round(((totalBytes - currentBytes) * 1000) / bytesPerSecond) : undefined;
+  const source = [...new Set(transfers.flatMap((each) => each.source.split(', ')))].join(', ');
+  return { ...last, source, currentBytes, totalBytes, bytesPerSecond, leftMs };
 }
 
 /** `[#######.............]  88 MB of 247 MB  45 MB/s  3.5 s left  from registry.example`, cut to `width` characters. */

@@ -22,7 +22,8 @@ export async function withCollectTools<T>(
   const trusted = [...insecureRegistries, ...((await engine?.info())?.insecureRegistries ?? [])];
   const clients = openRegistries({ stallMs: options.images.stallMs, insecureRegistries: trusted }, runtime);
   try {
-    const fetcher = createBlobFetcher({ clock: runtime.clock, logger: runtime.logger });
+    // What is staged goes on into a bundle or a registry, which flush what is theirs.
+    const fetcher = createBlobFetcher({ clock: runtime.clock, logger: runtime.logger, sync: false });
     return await work({ ...choice, engine, clients, fetcher });
   } finally {
     await clients.close();

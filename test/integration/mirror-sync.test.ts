@@ -5,6 +5,7 @@ import t, { type Test } from 'tap';
 import { request } from 'undici';
 import { defaultInstallOptions } from '../../src/index.js';
 import { type SyncRequest, syncImages } from '../../src/provision/bundle-sync.js';
+import { startFakeRegistry } from '../fakes/fake-registry.js';
 import { pushManifest, pushTinyImage, startRegistry } from '../fixtures/registry.js';
 import { makeManifestList, makeTinyImage, manifestListType } from '../fixtures/registry-image.js';
 
@@ -37,10 +38,11 @@ async function startTarget(t: Test) {
   return registry.host;
 }
 
-async function sync(to: string, request: Partial<SyncRequest> = {}) {
+async function sync(to: string, request: Partial<SyncRequest> = {}, others: readonly string[] = []) {
+  const mirrors = [mirror.host, `${mirror.host}/{domain}/{path}`, ...others, 'none'];
   const options = defaultInstallOptions({
     cluster: { kubelet: 'hyperkube' },
-    images: { mirrors: [mirror.host, `${mirror.host}/{domain}/{path}`, 'none'], cacheDir: join(folder, 'cache') },
+    images: { mirrors, cacheDir: join(folder, 'cache') },
     // The engine of this machine has the release's real images.
     engineHost: `unix://${folder}/no-engine.sock`,
   });
@@ -87,19 +89,30 @@ t.test('from mirrors straight into a registry, once', async (t) => {
 
 t.test('a failure at the last image: none has its name yet, and the next run sends what is missing', async (t) => {
   const target = await startTarget(t);
-  // An index without anything for this machine: that shows when its turn comes.
+  const broken = await startFakeRegistry();
+  t.teardown(() => broken.close());
+  const image = await makeTinyImage('sync broken');
+  broken.addImage('team/app', 'v1', image);
+  broken.fault = ({ method, url }) =>
+    method === 'GET' && url.endsWith(image.layer.digest) ? { kind: 'status', status: 404 } : undefined;
+  const images = ['docker.io/team/app:v1'];
+  await t.rejects(sync(`docker://${target}`, { images }, [broken.host]), { code: 'ImageUnavailable', message: /404/ });
+  for (const { path, tag } of release) t.equal(await digestAt(target, path, tag), undefined, path);
+  const result = await sync(`docker://${target}`);
+  const moved = result.images.map(({ movedBytes }) => movedBytes);
+  t.ok(result.images.every(({ changed }) => changed));
+  t.ok(moved.includes(0), `all but those that were on their way then is there: ${moved}`);
+});
+
+t.test('an index without anything for this machine ends it before anything moves', async (t) => {
+  const target = await startTarget(t);
   const foreign = { architecture: 's390x', image: await makeTinyImage('sync foreign', { architecture: 's390x' }) };
   await pushTinyImage(mirror.host, 'team/app', 'other', 'sync foreign', { architecture: 's390x' });
   await pushManifest(mirror.host, 'team/app', 'v1', manifestListType, makeManifestList([foreign]));
   const images = ['docker.io/team/app:v1'];
   await t.rejects(sync(`docker://${target}`, { images }), { code: 'NotFound', message: /has only linux\/s390x/ });
-  for (const { path, tag } of release) t.equal(await digestAt(target, path, tag), undefined, path);
-  const result = await sync(`docker://${target}`);
-  t.same(
-    result.images.map(({ changed, movedBytes }) => [changed, movedBytes]),
-    release.map(() => [true, 0]),
-    'the blobs were there',
-  );
+  const { body } = await request(`http://${target}/v2/_catalog`);
+  t.same(await body.json(), { repositories: [] });
 });
 
 t.test('what no source has ends it before anything moves', async (t) => {

@@ -5,12 +5,14 @@ import type { EmitProgress } from '../../base/progress.js';
 import { formatReference } from '../../registry/reference.js';
 import type { Platform, RegistryClients } from '../../registry/types.js';
 import { openRegistryWriter } from '../content/registry-writer.js';
-import type { BlobFetcher, ImageWriter } from '../content/types.js';
+import type { BlobFetcher, ImageReader, ImageWriter } from '../content/types.js';
 import { copyImage } from '../copy/copy-image.js';
+import { inParallel } from '../copy/in-parallel.js';
 import { readManifest } from '../copy/read-manifest.js';
 import { readResolved } from '../copy/registry-reader.js';
 import type { ResolvedImage } from '../copy/resolve.js';
 import { makeBlobUploads } from '../copy/uploads.js';
+import { walkImage } from '../copy/walk-image.js';
 import { type PushedImage, type RegistryTarget, targetReference } from './push-registry.js';
 
 /** An image that mirrors have. */
@@ -39,24 +41,73 @@ export interface SyncedImage {
   name(): Promise<void>;
 }
 
+const imagesAtOnce = 3;
+/** Of one image: together not many more than those of an image that is copied alone. */
+const blobsAtOnce = 2;
+
 /**
- * Copies images of one platform from mirrors into one registry, one after the other, each layer as it comes in; blobs
- * that another of the repositories got are mounted. None has its name when this resolves, so that the caller can wait
- * until all that belongs together is there. Errors: as `copyImage`.
+ * Copies images of one platform from mirrors into one registry, each layer as it comes in; blobs that another of the
+ * repositories got are mounted. None has its name when this resolves, so that the caller can wait until all that belongs
+ * together is there. Errors: as `copyImage`.
  */
 export async function syncToRegistry(
   sources: readonly SyncSource[],
   options: SyncOptions,
 ): Promise<readonly SyncedImage[]> {
+  const { platform, signal } = options;
   /** The repository that has it. */
   const seen = new Map<string, string>();
-  const synced: SyncedImage[] = [];
-  for (const source of sources) synced.push(await syncOne(source, seen, options));
-  return synced;
+  const synced = new Map<SyncSource, SyncedImage>();
+  const images = await Promise.all(
+    sources.map(async (source): Promise<ReadSource> => {
+      const reader = remembering(readResolved(source.resolved));
+      const { blobs } = await walkImage(reader, platform, signal);
+      return { source, reader, digests: blobs.map(({ digest }) => digest) };
+    }),
+  );
+  await inParallel(groupBySharedBlobs(images), imagesAtOnce, signal, async (group, stop) => {
+    for (const image of group) synced.set(image.source, await syncOne(image, seen, { ...options, signal: stop }));
+  });
+  return sources.flatMap((source) => synced.get(source) ?? []);
+}
+
+interface ReadSource {
+  readonly source: SyncSource;
+  readonly reader: ImageReader;
+  readonly digests: readonly string[];
+}
+
+/** Asks for each manifest once. */
+function remembering(reader: ImageReader): ImageReader {
+  const known = new Map<string, ReturnType<ImageReader['getManifest']>>();
+  return {
+    ...reader,
+    getManifest(digest = '', signal) {
+      const before = known.get(digest);
+      if (before !== undefined) return before;
+      const work = reader.getManifest(digest === '' ? undefined : digest, signal);
+      known.set(digest, work);
+      return work;
+    },
+  };
+}
+
+/** Images that have a blob in common follow one another, so that it moves once. Pure; keeps the order. */
+function groupBySharedBlobs(images: readonly ReadSource[]): readonly (readonly ReadSource[])[] {
+  let groups: { readonly members: readonly ReadSource[]; readonly digests: ReadonlySet<string> }[] = [];
+  for (const image of images) {
+    const related = groups.filter(({ digests }) => image.digests.some((digest) => digests.has(digest)));
+    const merged = {
+      members: [...related.flatMap(({ members }) => members), image],
+      digests: new Set([...related.flatMap(({ digests }) => [...digests]), ...image.digests]),
+    };
+    groups = [...groups.filter((group) => !related.includes(group)), merged];
+  }
+  return groups.map(({ members }) => members);
 }
 
 async function syncOne(
-  { reference, resolved }: SyncSource,
+  { source: { reference }, reader }: ReadSource,
   seen: Map<string, string>,
   options: SyncOptions,
 ): Promise<SyncedImage> {
@@ -92,8 +143,9 @@ async function syncOne(
   };
   const report = await copyImage({
     ...options,
-    source: readResolved(resolved),
+    source: reader,
     target: nameless,
+    concurrency: blobsAtOnce,
     uploads: makeBlobUploads({ client, path, stateDir: join(cacheDir, 'uploads'), logger }),
     reference: tag,
     cacheDir: join(cacheDir, 'copy'),

@@ -100,6 +100,26 @@ t.test('on a terminal one line is redrawn, and gone at the end', async (t) => {
   t.equal(written, '', 'nothing to clear');
 });
 
+t.test('several images at once are shown as one, until each has ended', async (t) => {
+  let shown = '';
+  const line = makeTransferLine(
+    (text) => {
+      shown = text.replace('\r\u001B[K', '');
+    },
+    () => 200,
+  );
+  const first = { type: 'transfer', image: 'a', source: 'x', currentBytes: 1e6, totalBytes: 4e6 } as const;
+  const second = { ...first, image: 'b', source: 'x, y', currentBytes: 3e6, totalBytes: 12e6, bytesPerSecond: 6e6 };
+  line.draw(first);
+  t.match(shown, '1.00 MB of 4.00 MB  from x');
+  line.draw(second);
+  t.equal(shown, '[#####...............]  4.00 MB of 16.0 MB  6.00 MB/s  2.0 s left  from x, y');
+  line.draw({ ...first, currentBytes: 4e6 });
+  t.match(shown, '7.00 MB of 16.0 MB');
+  line.draw(second);
+  t.match(shown, '3.00 MB of 12.0 MB');
+});
+
 t.test('a plan', async (t) => {
   const blob = { mediaType: '', digest: `sha256:${'b'.repeat(64)}`, size: 1000 };
   const { out, exitCode } = await fakeCli(['images', 'copy', 'a', 'b', '--dry-run'], {

@@ -65,9 +65,7 @@ t.test('a long blob, whole and in part, by who gives its chunks back and by who 
 t.test('a reader that pauses', async (t) => {
   const registry = await startRegistryFor(t);
   registry.addBlob(bytes);
-  const { body } = await makeClients(t, { silenceMs: 300 })
-    .clientFor(registry.host)
-    .getBlob('a/b', digest, whole);
+  const { body } = await makeClients(t, { silenceMs: 300 }).clientFor(registry.host).getBlob('a/b', digest, whole);
   const parts: Buffer[] = [];
   let pauses = 0;
   body.on('data', (chunk: Buffer) => {
@@ -85,7 +83,10 @@ t.test('a reader that pauses', async (t) => {
 });
 
 t.test('logins, redirects and other hosts', async (t) => {
-  for (const auth of [{ kind: 'bearer', login: ann }, { kind: 'basic', ...ann }] as const) {
+  for (const auth of [
+    { kind: 'bearer', login: ann },
+    { kind: 'basic', ...ann },
+  ] as const) {
     const registry = await startRegistryFor(t, { auth });
     registry.addBlob(bytes);
     const { body } = await makeClients(t, { credentials }).clientFor(registry.host).getBlob('a/b', digest, whole);
@@ -113,11 +114,13 @@ t.test('where a proxy is to be used, it is', async (t) => {
 });
 
 t.test('an answer in another form', async (t) => {
-  const head = (length: string) => `HTTP/1.1 200 OK\r\nDocker-Distribution-Api-Version: registry/2.0\r\n${length}\r\n\r\n`;
+  const head = (length: string) =>
+    `HTTP/1.1 200 OK\r\nDocker-Distribution-Api-Version: registry/2.0\r\n${length}\r\n\r\n`;
   const forms: Readonly<Record<string, (socket: Socket) => void>> = {
     'in chunks': (socket) => {
       socket.write(head('Transfer-Encoding: chunked'));
-      for (let at = 0; at < size; at += 1_000_000) socket.write(`f4240\r\n${bytes.toString('latin1', at, at + 1_000_000)}\r\n`, 'latin1');
+      for (let at = 0; at < size; at += 1_000_000)
+        socket.write(`f4240\r\n${bytes.toString('latin1', at, at + 1_000_000)}\r\n`, 'latin1');
       socket.end('0\r\n\r\n');
     },
     'up to the end of the connection': (socket) => {
@@ -273,12 +276,16 @@ t.test('a registry that refuses a long upload before it has read it', async (t) 
       took += data.length;
     });
     const body = '{"errors":[{"code":"DENIED","message":"quota"}]}';
-    socket.write(`HTTP/1.1 403 Forbidden\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`);
+    socket.write(
+      `HTTP/1.1 403 Forbidden\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
+    );
   });
   const registry = await startRegistryFor(t);
   const client = makeClients(t).clientFor(registry.host);
   registry.fault = ({ method }) =>
-    method === 'POST' ? { kind: 'headers', headers: { location: `http://${refusing}/v2/a/b/blobs/uploads/1` } } : undefined;
+    method === 'POST'
+      ? { kind: 'headers', headers: { location: `http://${refusing}/v2/a/b/blobs/uploads/1` } }
+      : undefined;
   const upload = await begin(client);
   const slow = Readable.from(
     (async function* () {
