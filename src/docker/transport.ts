@@ -11,6 +11,7 @@ import { withDeadline } from './deadline.js';
 import type { Connection } from './endpoint.js';
 import { answerError, isConnectionFault, transportError } from './errors.js';
 import type { EnginePhrase } from './phrases.js';
+import { pipeLent } from './pipe-lent.js';
 import { dialUpgrade } from './upgrade.js';
 
 /** Time limit of calls that the engine answers at once, milliseconds. */
@@ -258,7 +259,7 @@ function dial(
         method: request.method,
         // An empty query object keeps docker-modem from deriving one; an empty body sends none.
         options: { _query: {}, _body: request.body ?? {} },
-        ...(upload ? { file: upload } : {}),
+        ...(upload ? { file: pipeLent(upload) } : {}),
         ...(request.auth ? { authconfig: request.auth } : {}),
         isStream: true,
         abortSignal: cut.signal,

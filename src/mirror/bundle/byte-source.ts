@@ -1,5 +1,6 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { Readable } from 'node:stream';
+import { makeBlockPool, release } from '../../base/block-pool.js';
 import { errnoOf, HyperupError } from '../../base/errors.js';
 import { fileError } from '../../base/files.js';
 
@@ -10,13 +11,18 @@ export interface ByteSource {
   readonly size: number;
   /** Fewer than `length` only at the end. */
   read(offset: number, length: number): Promise<Buffer>;
-  /** Reads as fast as it is drained. Fails with `HyperupError`. The end lies at the source's end where that comes first. */
+  /**
+   * Reads as fast as it is drained; its chunks are lent (`base/block-pool`). Fails with `HyperupError`. The end lies at
+   * the source's end where that comes first.
+   */
   stream(offset: number, length: number): Readable;
   close(): Promise<void>;
 }
 
 /** One read; a stream holds two of these at most. */
 const pieceBytes = 1 << 20;
+const smallBytes = 256 * 1024;
+const pool = makeBlockPool(pieceBytes, 4);
 
 /** Files one behind the other as one source. Closes those that are open where one can't be opened. */
 export async function openFiles(name: string, paths: readonly string[]): Promise<ByteSource> {
@@ -46,7 +52,8 @@ export async function openFiles(name: string, paths: readonly string[]): Promise
     const part = parts.find(({ start, size }) => offset >= start && offset < start + size);
     if (part === undefined) return Buffer.alloc(0);
     const wanted = Math.min(length, part.start + part.size - offset);
-    const buffer = Buffer.allocUnsafe(wanted);
+    // What is short isn't worth a block.
+    const buffer = wanted < smallBytes ? Buffer.allocUnsafe(wanted) : pool.take();
     try {
       const { bytesRead } = await part.file.read(buffer, 0, wanted, offset - part.start);
       return buffer.subarray(0, bytesRead);
@@ -69,9 +76,12 @@ export async function openFiles(name: string, paths: readonly string[]): Promise
     read: async (offset, length) => {
       const found: Buffer[] = [];
       for await (const piece of pieces(offset, length)) found.push(piece);
-      return Buffer.concat(found);
+      const whole = Buffer.concat(found);
+      for (const piece of found) release(piece);
+      return whole;
     },
-    stream: (offset, length) => Readable.from(pieces(offset, length), { objectMode: false, highWaterMark: pieceBytes }),
+    // A stream of bytes would join what waits in it, which copies it.
+    stream: (offset, length) => Readable.from(pieces(offset, length), { objectMode: true, highWaterMark: 1 }),
     close,
   };
 }

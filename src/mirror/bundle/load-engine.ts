@@ -43,7 +43,8 @@ export async function loadIntoEngine(options: LoadEngineOptions): Promise<void> 
         throw error;
       }
     })(),
-    { objectMode: false, highWaterMark: 1 << 20 },
+    // A stream of bytes would join what waits in it, which copies it.
+    { objectMode: true, highWaterMark: 2 },
   );
   try {
     await engine.loadImage(content);
