@@ -1,11 +1,12 @@
 import type { FileHandle } from 'node:fs/promises';
+import { release } from '../../base/block-pool.js';
 
 /** Bytes that wait for the disk before a write is held back. */
 const maxQueued = 8 * 1024 * 1024;
 
 /** Sequential writing into an open file, gathering what comes while the disk is busy. Not for two writers at once. */
 export interface FileSink {
-  /** Resolves when the chunk is queued; the chunk may not be changed afterwards. Rejects with the disk's error. */
+  /** Resolves when the chunk is queued; it is the sink's from then on (`base/block-pool`). Rejects with the disk's error. */
   write(chunk: Buffer): Promise<void>;
   /** Resolves when all is written; more may follow. */
   flush(): Promise<void>;
@@ -35,6 +36,7 @@ export function makeFileSink(file: FileHandle, start = 0): FileSink {
         queue = [];
         break;
       }
+      for (const chunk of batch) release(chunk);
       written += bytes;
       queued -= bytes;
     }

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import type { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
+import { release } from '../../base/block-pool.js';
 import { errnoOf, HyperupError, messageOf } from '../../base/errors.js';
 import type { Descriptor } from '../../registry/types.js';
 import { chunkBytes, foreignCompression, isGzip } from './archive-file.js';
@@ -59,7 +60,7 @@ export async function readLayerTar(
 }
 
 interface Inflater {
-  /** Quiet where the data is damaged: the blob's digest, which tells more, comes first. */
+  /** Quiet where the data is damaged: the blob's digest, which tells more, comes first. The chunk becomes the inflater's. */
   write(chunk: Buffer): Promise<void>;
   /** Rejects where the data was damaged or cut off. */
   end(): Promise<void>;
@@ -81,7 +82,7 @@ function makeInflater(take: (chunk: Buffer) => Promise<void>, action: string): I
   return {
     write: async (chunk) => {
       if (failure && !isDamage(failure.error)) throw failure.error;
-      if (failure || gunzip.write(chunk)) return;
+      if (failure || gunzip.write(chunk, (error) => error ?? release(chunk))) return;
       const waiting = new AbortController();
       await Promise.race([once(gunzip, 'drain', { signal: waiting.signal }).catch(() => {}), drained]);
       waiting.abort();
