@@ -155,6 +155,40 @@ t.test('mirrors: the image comes from those that have it', async (t) => {
   );
 });
 
+t.test('long layers, several at once: what is read into blocks that are used again arrives as it was', async (t) => {
+  const kinds = ['gzip', 'plain', 'gzip'] as const;
+  const roots = await Promise.all(
+    kinds.map(async (kind, index) => {
+      await writeBenchImage(join(folder, `long-${index}`), 24_000_000, kind, 100 + index);
+      await copy(`oci:${folder}/long-${index}:bench`, `docker://${origin.host}/${run}/long-${index}:v1`);
+      return `docker://${origin.host}/${run}/long-${index}:v1`;
+    }),
+  );
+  const places = roots.flatMap((root, index) => [
+    { root, place: `docker://${other.host}/${run}/long-${index}:v1` },
+    { root, place: `oci:${folder}/long-copy-${index}:v1` },
+    { root, place: `oci-archive:${folder}/long-${index}.tar:v1` },
+    { root, place: `docker-archive:${folder}/long-docker-${index}.tar:${run}/long:v1` },
+  ]);
+  await Promise.all(
+    places.map(({ root, place }) => copy(root, place, { cacheDir: join(folder, `cache ${place.length}`) })),
+  );
+  for (const { root, place } of places) {
+    t.equal((await bySkopeo(place)).config, (await bySkopeo(root)).config, place);
+    // Reads every byte, and compares it with its digest.
+    const dir = `dir:${folder}/long-seen`;
+    await exec('skopeo', ['copy', '--quiet', '--src-tls-verify=false', place, dir]);
+    if (!place.startsWith('docker-archive:')) continue;
+    const tar = place.split(':')[1] ?? '';
+    const members = (await exec('tar', ['-tf', tar])).stdout.split('\n').filter((name) => name.endsWith('.tar'));
+    t.equal(members.length, 1);
+    for (const member of members) {
+      const { stdout } = await exec('sh', ['-c', 'tar -xOf "$1" "$2" | sha256sum', '-', tar, member]);
+      t.equal(`${stdout.split(' ')[0]}.tar`, member, 'a layer is called by its diff id');
+    }
+  }
+});
+
 t.test('kill -9 midway: the second run moves what was missing', async (t) => {
   const bytes = await writeBenchImage(join(folder, 'large'), 40_000_000, 'plain', process.pid);
   await copy(`oci:${folder}/large:bench`, `docker://${origin.host}/${run}/large:v1`);
