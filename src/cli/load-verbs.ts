@@ -1,4 +1,4 @@
-import type { CopyVerbs, LoadVerbs, Verbs } from './verbs.js';
+import type { CopyVerbs, LoadVerbs, SyncVerbs, Verbs } from './verbs.js';
 
 /** The real verbs. Loaded late: they pull in the engine's and the API server's clients. */
 export async function loadVerbs(): Promise<Verbs> {
@@ -13,4 +13,9 @@ export async function loadCopyVerbs(): Promise<CopyVerbs> {
 /** The verb that loads a bundle, alone. */
 export async function loadLoadVerbs(): Promise<LoadVerbs> {
   return await import('../provision/bundle-load.js');
+}
+
+/** The verb that fills a registry, alone. */
+export async function loadSyncVerbs(): Promise<SyncVerbs> {
+  return await import('../provision/bundle-sync.js');
 }

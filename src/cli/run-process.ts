@@ -4,7 +4,7 @@ import { readEnvironment } from '../config/environment.js';
 import { readHostFacts } from '../config/host-facts.js';
 import { loadKnownNames } from './catalogue.js';
 import { processIo } from './cli-io.js';
-import { loadCopyVerbs, loadLoadVerbs, loadVerbs } from './load-verbs.js';
+import { loadCopyVerbs, loadLoadVerbs, loadSyncVerbs, loadVerbs } from './load-verbs.js';
 import { runCli } from './run.js';
 
 /** Runs the command line on the real terminal, host and verbs; gives the exit code. */
@@ -18,6 +18,7 @@ export async function runProcess(argv: readonly string[]): Promise<number> {
     loadVerbs,
     loadCopyVerbs,
     loadLoadVerbs,
+    loadSyncVerbs,
     loadKnownNames,
     readHost: readHostFacts,
     readConfigFiles: async (named, host) =>

@@ -6,7 +6,7 @@ import type { OptionPath } from '../config/option-table.js';
 import type { KnownNames } from '../config/relations.js';
 import type { RunContext } from '../provision/runtime.js';
 import type { CliIo } from './cli-io.js';
-import type { CopyVerbs, LoadVerbs, Verbs } from './verbs.js';
+import type { CopyVerbs, LoadVerbs, SyncVerbs, Verbs } from './verbs.js';
 
 /** What a run of the command line depends on; everything but the arguments. */
 export interface CliDependencies {
@@ -21,6 +21,7 @@ export interface CliDependencies {
   loadCopyVerbs(): Promise<CopyVerbs>;
   /** Apart too: a bundle is loaded in no more time than `docker load` takes. */
   loadLoadVerbs(): Promise<LoadVerbs>;
+  loadSyncVerbs(): Promise<SyncVerbs>;
   loadKnownNames(): Promise<KnownNames>;
   readHost(env: Environment): HostFacts;
   readConfigFiles(named: string | undefined, host: HostFacts): Promise<readonly ConfigFile[]>;

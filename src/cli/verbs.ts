@@ -77,7 +77,6 @@ export interface Verbs {
     request: ServeRequest,
     run?: RunContext,
   ): Operation<{ readonly served: string }>;
-  syncImages(options: InstallOptions, request: SyncRequest, run?: RunContext): Operation<SyncResult>;
   /** The user's own images, under their own names. */
   importImages(
     options: Pick<InstallOptions, 'engineHost' | 'images'>,
@@ -119,4 +118,9 @@ export interface LoadVerbs {
     request: LoadRequest,
     run?: RunContext,
   ): Operation<LoadResult>;
+}
+
+/** The verb that fills a registry. */
+export interface SyncVerbs {
+  syncImages(options: InstallOptions, request: SyncRequest, run?: RunContext): Operation<SyncResult>;
 }

@@ -1,5 +1,4 @@
 import { constants } from 'node:os';
-import { execa } from 'execa';
 import { errnoOf, HyperupError } from '../base/errors.js';
 import type { RunCommand } from '../base/run-command.js';
 
@@ -18,6 +17,8 @@ const pipeGraceMs = 500;
 export const runCommand: RunCommand = async (file, args, options = {}) => {
   const { stdin, timeoutMs = defaultTimeoutMs, signal, env, onLine } = options;
   const command = [file, ...args].join(' ');
+  // Many verbs run no program, and it takes its time to load.
+  const { execa } = await import('execa');
   const subprocess = execa(file, args, {
     reject: false,
     all: true,

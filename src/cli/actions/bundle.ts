@@ -67,7 +67,7 @@ export async function serveImagesAction(session: Session): Promise<number> {
 export async function syncImagesAction(session: Session): Promise<number> {
   const options = await installOptions(session);
   const request = { ...setOf(session), to: textOption(session, 'to') ?? '' };
-  const verbs = await session.dependencies.loadVerbs();
+  const verbs = await session.dependencies.loadSyncVerbs();
   session.describeStop('stopping; what has come in is kept for the next run');
   const result = await runTransfer(session, (run) => verbs.syncImages(options, request, run));
   printResult(session, result, () => (session.quiet ? '' : syncText(result)));

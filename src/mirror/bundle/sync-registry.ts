@@ -46,9 +46,9 @@ const imagesAtOnce = 3;
 const blobsAtOnce = 2;
 
 /**
- * Copies images of one platform from mirrors into one registry, each layer as it comes in; blobs that another of the
- * repositories got are mounted. None has its name when this resolves, so that the caller can wait until all that belongs
- * together is there. Errors: as `copyImage`.
+ * Copies images of one platform from mirrors into one registry, several at once, each layer as it comes in. A blob that
+ * several have moves with the first of them and is mounted for the others. None has its name when this resolves, so
+ * that the caller can wait until all that belongs together is there. Errors: as `copyImage`.
  */
 export async function syncToRegistry(
   sources: readonly SyncSource[],
@@ -57,24 +57,47 @@ export async function syncToRegistry(
   const { platform, signal } = options;
   /** The repository that has it. */
   const seen = new Map<string, string>();
-  const synced = new Map<SyncSource, SyncedImage>();
-  const images = await Promise.all(
-    sources.map(async (source): Promise<ReadSource> => {
-      const reader = remembering(readResolved(source.resolved));
-      const { blobs } = await walkImage(reader, platform, signal);
-      return { source, reader, digests: blobs.map(({ digest }) => digest) };
-    }),
+  const images = leaveToFirst(
+    await Promise.all(
+      sources.map(async ({ reference, resolved }) => {
+        const reader = remembering(readResolved(resolved));
+        const { blobs } = await walkImage(reader, platform, signal);
+        return { reference, reader, digests: blobs.map(({ digest }) => digest) };
+      }),
+    ),
   );
-  await inParallel(groupBySharedBlobs(images), imagesAtOnce, signal, async (group, stop) => {
-    for (const image of group) synced.set(image.source, await syncOne(image, seen, { ...options, signal: stop }));
+  const synced = new Map<string, SyncedImage>();
+  await inParallel(images, imagesAtOnce, signal, async (image, stop) => {
+    synced.set(image.reference, await syncOne(image, seen, { ...options, signal: stop }));
   });
-  return sources.flatMap((source) => synced.get(source) ?? []);
+  for (const image of images) {
+    const first = synced.get(image.reference);
+    if (image.others.size === 0 || first?.image.changed !== true) continue;
+    const { image: rest, name } = await syncOne({ ...image, others: new Set() }, seen, options);
+    const movedBytes = first.image.movedBytes + rest.movedBytes;
+    synced.set(image.reference, { image: { ...rest, movedBytes }, name });
+  }
+  return sources.flatMap(({ reference }) => synced.get(reference) ?? []);
 }
 
-interface ReadSource {
-  readonly source: SyncSource;
+interface ReadImage {
+  readonly reference: string;
   readonly reader: ImageReader;
   readonly digests: readonly string[];
+}
+
+interface SharingImage extends ReadImage {
+  /** Blobs that come with an image before it. */
+  readonly others: ReadonlySet<string>;
+}
+
+function leaveToFirst(images: readonly ReadImage[]): readonly SharingImage[] {
+  const taken = new Set<string>();
+  return images.map((image) => {
+    const others = new Set(image.digests.filter((digest) => taken.has(digest)));
+    for (const digest of image.digests) taken.add(digest);
+    return { ...image, others };
+  });
 }
 
 /** Asks for each manifest once. */
@@ -92,22 +115,8 @@ function remembering(reader: ImageReader): ImageReader {
   };
 }
 
-/** Images that have a blob in common follow one another, so that it moves once. Pure; keeps the order. */
-function groupBySharedBlobs(images: readonly ReadSource[]): readonly (readonly ReadSource[])[] {
-  let groups: { readonly members: readonly ReadSource[]; readonly digests: ReadonlySet<string> }[] = [];
-  for (const image of images) {
-    const related = groups.filter(({ digests }) => image.digests.some((digest) => digests.has(digest)));
-    const merged = {
-      members: [...related.flatMap(({ members }) => members), image],
-      digests: new Set([...related.flatMap(({ digests }) => [...digests]), ...image.digests]),
-    };
-    groups = [...groups.filter((group) => !related.includes(group)), merged];
-  }
-  return groups.map(({ members }) => members);
-}
-
 async function syncOne(
-  { source: { reference }, reader }: ReadSource,
+  { reference, reader, others }: SharingImage,
   seen: Map<string, string>,
   options: SyncOptions,
 ): Promise<SyncedImage> {
@@ -133,6 +142,7 @@ async function syncOne(
       return true;
     },
     hasBlob: async (blob) => {
+      if (others.has(blob.digest)) return true;
       const has = await writer.hasBlob(blob, signal);
       seen.set(blob.digest, path);
       return has;

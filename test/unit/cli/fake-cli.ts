@@ -4,7 +4,7 @@ import type { ProgressEvent } from '../../../src/base/progress.js';
 import type { CliIo, StopSignal } from '../../../src/cli/cli-io.js';
 import { runCli } from '../../../src/cli/run.js';
 import type { CliDependencies } from '../../../src/cli/session.js';
-import type { CopyVerbs, LoadVerbs, Verbs } from '../../../src/cli/verbs.js';
+import type { CopyVerbs, LoadVerbs, SyncVerbs, Verbs } from '../../../src/cli/verbs.js';
 import type { EngineInfo } from '../../../src/docker/types.js';
 import type { RunContext } from '../../../src/provision/runtime.js';
 import type { ClusterStatus, InstallResult } from '../../../src/provision/types.js';
@@ -21,6 +21,7 @@ export interface FakeOptions {
   readonly verbs?: Partial<Verbs>;
   readonly copyVerbs?: Partial<CopyVerbs>;
   readonly loadVerbs?: Partial<LoadVerbs>;
+  readonly syncVerbs?: Partial<SyncVerbs>;
   readonly env?: CliDependencies['env'];
   readonly tty?: boolean;
   readonly answer?: string;
@@ -75,6 +76,7 @@ export async function fakeCli(argv: readonly string[], options: FakeOptions = {}
     loadVerbs: async () => strictVerbs(options.verbs ?? {}) as Verbs,
     loadCopyVerbs: async () => strictVerbs(options.copyVerbs ?? {}) as CopyVerbs,
     loadLoadVerbs: async () => strictVerbs(options.loadVerbs ?? {}) as LoadVerbs,
+    loadSyncVerbs: async () => strictVerbs(options.syncVerbs ?? {}) as SyncVerbs,
     loadKnownNames: async () => ({ releases: [{ version: 'v1.20.2', dockershim: true }] }),
     readHost: () => ({
       hostname: 'edge-1',
