@@ -47,7 +47,7 @@ export interface BlobFetcherOptions {
 const connectionLimits: ConnectionLimits = { perHost: 8, total: 16 };
 const roundLimits: RoundLimits = {
   minSegment: 1 << 20,
-  buffered: 6 << 20,
+  buffered: 2 << 20,
   silenceMs: 10_000,
   softSilenceMs: 2_000,
   tickMs: 100,
