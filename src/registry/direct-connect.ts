@@ -12,3 +12,8 @@ export function connectOptions(url: URL): TcpNetConnectOpts {
     autoSelectFamilyAttemptTimeout: addressAttemptMs,
   };
 }
+
+/** An error that `networkFailure` knows by its code. */
+export function withCode(message: string, code: string): Error {
+  return Object.assign(new Error(message), { code });
+}

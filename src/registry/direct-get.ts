@@ -1,7 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import { hold, makeBlockPool, release } from '../base/block-pool.js';
-import { connectOptions } from './direct-connect.js';
+import { connectOptions, withCode } from './direct-connect.js';
 import { createWatchdog } from './watched-body.js';
 
 /*
@@ -250,10 +250,6 @@ function parseHead(text: string): Head | undefined {
   const length = headers['content-length'] ?? '';
   if ('transfer-encoding' in headers || !/^\d{1,15}$/.test(length)) return undefined;
   return { statusCode, headers, length: Number(length) };
-}
-
-function withCode(message: string, code: string): Error {
-  return Object.assign(new Error(message), { code });
 }
 
 function asError(reason: unknown): Error {

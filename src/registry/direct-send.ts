@@ -2,7 +2,7 @@ import { type ClientRequest, request as httpRequest, type IncomingMessage } from
 import { connect } from 'node:net';
 import type { Readable } from 'node:stream';
 import { release } from '../base/block-pool.js';
-import { connectOptions } from './direct-connect.js';
+import { connectOptions, withCode } from './direct-connect.js';
 import { createWatchdog, type Watchdog } from './watched-body.js';
 
 /*
@@ -25,8 +25,6 @@ export interface DirectUpload {
   readonly silenceMs: number;
 }
 
-const writesAtOnce = 2;
-
 /**
  * Sends and resolves with the answer, which may come before all is sent: the rest stays unsent then. Rejects with what
  * the body or the network fails with. Its connection serves one request.
@@ -40,7 +38,7 @@ export async function directSend(upload: DirectUpload): Promise<{
   const request = httpRequest(url, { method, headers, signal, createConnection: () => connect(connectOptions(url)) });
   request.on('socket', (socket) => {
     const late = () => {
-      request.destroy(Object.assign(new Error('no connection in time'), { code: 'UND_ERR_CONNECT_TIMEOUT' }));
+      request.destroy(withCode(`no connection within ${connectTimeoutMs} ms`, 'UND_ERR_CONNECT_TIMEOUT'));
     };
     const timer = setTimeout(late, connectTimeoutMs);
     socket.once('connect', () => clearTimeout(timer));
@@ -55,7 +53,7 @@ export async function directSend(upload: DirectUpload): Promise<{
     });
     request.on('error', reject);
     // Where the answer came first, what becomes of the rest is of no interest.
-    request.once('close', () => reject(Object.assign(new Error('other side closed'), { code: 'UND_ERR_SOCKET' })));
+    request.once('close', () => reject(withCode('other side closed', 'UND_ERR_SOCKET')));
   });
   const sent = send(request, body, watchdog).catch((error: unknown) => {
     if (answered) return;
@@ -66,9 +64,7 @@ export async function directSend(upload: DirectUpload): Promise<{
     request.destroy();
     throw error;
   });
-  const silent = createWatchdog(silenceMs, () =>
-    response.destroy(Object.assign(new Error('silent'), { code: 'UND_ERR_BODY_TIMEOUT' })),
-  );
+  const silent = createWatchdog(silenceMs, () => response.destroy(withCode('silent', 'UND_ERR_BODY_TIMEOUT')));
   // It may fail before it has a reader.
   response.on('error', () => {});
   response.once('close', () => {
@@ -79,33 +75,20 @@ export async function directSend(upload: DirectUpload): Promise<{
 }
 
 async function send(request: ClientRequest, body: Readable, watchdog: Watchdog): Promise<void> {
-  const underWay: Promise<void>[] = [];
   watchdog.pause();
   for await (const chunk of body) {
     watchdog.resume();
-    underWay.push(written(request, chunk as Buffer));
-    // The kernel never runs out of what to send while the next chunk is fetched.
-    if (underWay.length === writesAtOnce) await underWay.shift();
+    await written(request, chunk as Buffer);
+    release(chunk as Buffer);
     watchdog.pause();
   }
   watchdog.resume();
-  await Promise.all(underWay);
   request.end();
 }
 
-/** Resolves when the kernel has all of it; the chunk is released then. */
+/** Resolves when the kernel has all of it. */
 function written(request: ClientRequest, chunk: Buffer): Promise<void> {
-  const work = new Promise<void>((resolve, reject) => {
-    request.write(chunk, (error) => {
-      if (error) {
-        reject(error);
-        return;
-      }
-      release(chunk);
-      resolve();
-    });
+  return new Promise((resolve, reject) => {
+    request.write(chunk, (error) => (error ? reject(error) : resolve()));
   });
-  // Several are waited for one after the other.
-  work.catch(() => {});
-  return work;
 }
