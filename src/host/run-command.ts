@@ -1,6 +1,7 @@
 import { constants } from 'node:os';
 import { errnoOf, HyperupError } from '../base/errors.js';
 import type { RunCommand } from '../base/run-command.js';
+import { missingProgram, notStarted, timedOut } from './run-failures.js';
 
 /** How long a program may run where the caller doesn't say, milliseconds. */
 const defaultTimeoutMs = 60_000;
@@ -46,10 +47,7 @@ export const runCommand: RunCommand = async (file, args, options = {}) => {
   const { exitCode, stdout, stderr } = result;
   if (exitCode !== undefined) return { command, exitCode, stdout, stderr };
   if (result.timedOut) {
-    throw new HyperupError('Timeout', `run ${command}: not finished after ${Math.round(timeoutMs / 1000)} s`, {
-      details: { command, timeoutMs },
-      output: stderr,
-    });
+    throw timedOut(command, timeoutMs, stderr);
   }
   if (result.isCanceled) throw new HyperupError('Aborted', `run ${command}: interrupted`, { cause: signal?.reason });
   if (result.signal !== undefined) {
@@ -58,15 +56,7 @@ export const runCommand: RunCommand = async (file, args, options = {}) => {
   }
   const errno = errnoOf(result);
   if (errno === 'ENOENT') {
-    throw new HyperupError('NotFound', `run ${command}: there is no program ${file}`, {
-      hint: `Install the package that brings ${file}, or put it on the PATH.`,
-      details: { command, file },
-      cause: result,
-    });
+    throw missingProgram(command, file, result);
   }
-  throw new HyperupError(
-    errno === 'EACCES' || errno === 'EPERM' ? 'PermissionDenied' : 'HostChangeFailed',
-    `run ${command}: could not be started: ${result.originalMessage ?? errno ?? 'unknown reason'}`,
-    { details: { command, errno }, cause: result },
-  );
+  throw notStarted(command, errno, result.originalMessage, result);
 };
