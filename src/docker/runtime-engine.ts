@@ -1,5 +1,6 @@
 import { HyperupError, isHyperupError } from '../base/errors.js';
 import { compareApiVersions } from './api-version.js';
+import { toBridgeNetwork, type WireBridgeNetwork } from './bridge-wire.js';
 import { makeContainerEngine, slowCallMs } from './container-engine.js';
 import { containerEvents } from './container-events.js';
 import { toContainerStats, type WireStats } from './container-stats.js';
@@ -110,6 +111,11 @@ export function makeRuntimeEngine(transport: Transport, options: RuntimeEngineOp
     imageDiskUsage: () => imageDiskUsage(apiVersion, get),
     info: async () =>
       toRuntimeInfo(await get<WireRuntimeInfo>({ action: 'ask the engine for its facts', path: '/info' })),
+    bridgeNetwork: async () => {
+      const action = "inspect the engine's default network";
+      const wire = await getIfThere<WireBridgeNetwork>({ action, path: '/networks/bridge' });
+      return wire && toBridgeNetwork(wire);
+    },
     close,
   };
 

@@ -16,6 +16,8 @@ export interface ContainerCreateBody {
   readonly Tty?: boolean | undefined;
   readonly Labels?: Readonly<Record<string, string>> | undefined;
   readonly ExposedPorts?: Readonly<Record<string, object>> | undefined;
+  /** The engine makes the network namespace and nothing in it, and writes no hosts and no resolver file. */
+  readonly NetworkDisabled?: boolean | undefined;
   readonly Healthcheck?: { readonly Test: readonly string[] } | undefined;
   readonly HostConfig: HostConfigBody;
 }
@@ -227,6 +229,8 @@ export interface RuntimeEngine {
   /** Bytes that images take. */
   imageDiskUsage(): Promise<number>;
   info(): Promise<RuntimeInfo>;
+  /** The network that containers are in where nobody says; undefined where the engine has none, or none with IPv4. */
+  bridgeNetwork(): Promise<BridgeNetwork | undefined>;
   close(): void;
 }
 
@@ -241,4 +245,20 @@ export interface RuntimeInfo {
   readonly memoryBytes: number;
   readonly cpus: number;
   readonly runtimes: readonly string[];
+  /** The name of the runtime that containers get where nobody says; empty where the engine doesn't tell. */
+  readonly defaultRuntime: string;
+}
+
+/** The engine's default network. */
+export interface BridgeNetwork {
+  /** The bridge's interface, `docker0`. */
+  readonly link: string;
+  /** Its IPv4 range, `172.17.0.0/16`. */
+  readonly subnet: string;
+  readonly gateway: string | undefined;
+  /** The part of the range that the engine gives addresses from, where it isn't all of it. */
+  readonly range: string | undefined;
+  readonly mtu: number;
+  /** It has IPv6 too. */
+  readonly ipv6: boolean;
 }

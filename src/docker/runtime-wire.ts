@@ -89,6 +89,7 @@ export interface WireRuntimeInfo extends WireInfo {
   readonly LoggingDriver?: string;
   readonly KernelVersion?: string;
   readonly Runtimes?: Readonly<Record<string, unknown>> | null;
+  readonly DefaultRuntime?: string;
 }
 
 /** The engine's facts as a kubelet sees them. */
@@ -105,5 +106,6 @@ export function toRuntimeInfo(wire: WireRuntimeInfo): RuntimeInfo {
     memoryBytes: wire.MemTotal ?? 0,
     cpus: wire.NCPU ?? 0,
     runtimes: Object.keys(wire.Runtimes ?? {}),
+    defaultRuntime: wire.DefaultRuntime ?? '',
   };
 }

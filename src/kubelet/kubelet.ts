@@ -4,6 +4,7 @@ import { messageOf } from '../base/errors.js';
 import { makeFolder } from '../base/make-folder.js';
 import { createMetricsRegistry } from '../base/metrics-registry.js';
 import { runCommand } from '../host/run-command.js';
+import { createShellRunner } from '../host/shell-runner.js';
 import { createEventRecorder } from '../kube/event-recorder.js';
 import type { V1Node } from '../kube/node-objects.js';
 import { resources } from '../kube/resource-ref.js';
@@ -19,6 +20,7 @@ import type { KubeletDependencies } from './kubelet-dependencies.js';
 import { ensureBridgeNetfilter } from './network/bridge-netfilter.js';
 import { createDns } from './network/dns.js';
 import { createPodFiles } from './network/pod-files.js';
+import { createPodNetwork } from './network/pod-network.js';
 import { ensureServiceRoute } from './network/service-route.js';
 import { readMachineFacts } from './node/machine-facts.js';
 import { createNodeAgent } from './node/node-agent.js';
@@ -85,7 +87,10 @@ export async function runKubelet(options: KubeletOptions, dependencies: KubeletD
       engine: info.cgroupDriver,
     });
   }
-  const onHost = { hostRoot: identity.hostRoot, run: runCommand, logger };
+  // Several programs a pod; a process of this size pays dearly for each that it starts itself.
+  const programs = createShellRunner({ fallback: runCommand });
+  stops.push(async () => programs.close());
+  const onHost = { hostRoot: identity.hostRoot, run: programs.run, logger };
   inBackground('Bridge', ensureBridgeNetfilter(onHost));
   const { serviceRoute } = options;
   if (serviceRoute !== undefined) inBackground('Route', ensureServiceRoute({ route: serviceRoute, ...onHost }));
@@ -121,6 +126,7 @@ export async function runKubelet(options: KubeletOptions, dependencies: KubeletD
     containerLogMaxSize: options.containerLog.maxSize,
     containerLogMaxFiles: options.containerLog.maxFiles,
     resolvConfFor: (pod) => dns.resolvConf(pod),
+    network: createPodNetwork({ enabled: options.podNetwork === 'auto', engine, info, clock, ...onHost }),
     nodeHostname: hostname(),
     clusterDomain: options.dns.domain,
     runtimeHandlerOf: async (pod) => {
@@ -150,7 +156,7 @@ export async function runKubelet(options: KubeletOptions, dependencies: KubeletD
     identity,
     objects,
     client,
-    mounter: createMounter({ identity, run: runCommand }),
+    mounter: createMounter({ identity, run: programs.run }),
     clock,
     logger,
     random,

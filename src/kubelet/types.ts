@@ -58,6 +58,8 @@ export interface RuntimeSandbox {
   /** Empty for the host's network, and once it has stopped. */
   readonly ips: readonly string[];
   readonly pid: number;
+  /** What its containers mount at /etc/resolv.conf; undefined where the engine sees to that. */
+  readonly resolvConfPath?: string | undefined;
 }
 
 /** All that the engine has of one pod, at one time. */
@@ -152,6 +154,16 @@ export interface PodRuntime {
     options: { readonly timeoutMs?: number | undefined; readonly limitBytes: number; readonly signal?: AbortSignal },
   ): Promise<{ readonly exitCode: number; readonly output: string }>;
   updateResources(id: ContainerId, pod: V1Pod, container: V1Container): Promise<void>;
+}
+
+/** A way for pods to the engine's network on which the engine does nothing. */
+export interface PodNetwork {
+  /** What the pod's sandbox is to be made with; undefined where the engine shall connect it. Never throws. */
+  planFor(pod: V1Pod): Promise<{ readonly sysctls: Readonly<Record<string, string>> } | undefined>;
+  /** Connects a sandbox's network namespace by its first process; gives its addresses. */
+  attach(pid: number): Promise<readonly string[]>;
+  /** Of a running sandbox that was connected so, be it by an earlier kubelet; empty where it wasn't. Never throws. */
+  addressesOf(pid: number): Promise<readonly string[]>;
 }
 
 export interface StartContainerRequest {

@@ -31,6 +31,7 @@ const plainInfo: RuntimeInfo = {
   memoryBytes: 8 * 2 ** 30,
   cpus: 2,
   runtimes: ['runc'],
+  defaultRuntime: 'runc',
 };
 
 interface Watch {
@@ -165,6 +166,8 @@ export function makeFakeRuntimeEngine(options: FakeRuntimeEngineOptions = {}): F
     removeImage,
     imageDiskUsage: async () => [...images.values()].reduce((sum, image) => sum + image.sizeBytes, 0),
     info: async () => info,
+    // As an engine with `"bridge": "none"`: what asks leaves this machine's own bridge alone.
+    bridgeNetwork: async () => undefined,
     close: () => {
       closed = true;
     },

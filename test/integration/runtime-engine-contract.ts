@@ -299,6 +299,9 @@ export function describeRuntimeContract(t: Test, { engine, image, run }: Runtime
     const info = await engine.info();
     test.ok(info.cpus > 0 && info.memoryBytes > 0 && info.rootDir !== '' && info.runtimes.length > 0);
     test.match(engine.apiVersion, /^1\.\d+$/);
+    test.ok(info.runtimes.includes(info.defaultRuntime), 'the default runtime is one of them');
+    const bridge = await engine.bridgeNetwork();
+    if (bridge) test.match(bridge, { link: /^\S+$/, subnet: /^\d+(\.\d+){3}\/\d+$/, mtu: Number, ipv6: Boolean });
     const found = await engine.inspectImage(image);
     test.match(found, { tags: [image], user: '' });
     test.match(found?.id, /^sha256:[0-9a-f]{64}$/);

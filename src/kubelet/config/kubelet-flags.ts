@@ -12,7 +12,7 @@ interface FlagFacts {
   readonly ignored?: boolean;
 }
 
-/** The flags by the names that people know (v1.20 `cmd/kubelet/app/options`), and five of our own at the end. */
+/** The flags by the names that people know (v1.20 `cmd/kubelet/app/options`), and six of our own at the end. */
 export const flagTable: Readonly<Record<string, FlagFacts>> = {
   config: { summary: 'KubeletConfiguration file' },
   kubeconfig: { summary: 'how to reach the API server; without it static pods alone are run' },
@@ -88,6 +88,9 @@ export const flagTable: Readonly<Record<string, FlagFacts>> = {
   'kubelet-version': { summary: 'the version that the node reports' },
   'host-root': { summary: "where the host's root folder is seen; found where absent" },
   'pod-log-dir': { summary: "folder of the pods' logs" },
+  'pod-network': {
+    summary: 'auto, or engine: leave it to the engine to connect each pod to its bridge, which costs it more',
+  },
   'service-route': {
     summary: 'RANGE,INTERFACE,ADDRESS: a route to Service addresses, added where the machine has lost it',
   },

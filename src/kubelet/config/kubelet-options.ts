@@ -25,6 +25,8 @@ export interface KubeletOptions {
   readonly health: { readonly address: string; readonly port: number } | undefined;
   /** Added where the machine has lost it. */
   readonly serviceRoute: ServiceRoute | undefined;
+  /** `auto`: the kubelet connects pods to the engine's bridge where it can. */
+  readonly podNetwork: 'auto' | 'engine';
   readonly dns: { readonly servers: readonly string[]; readonly domain: string; readonly resolvConf: string };
   readonly node: NodeOptions;
   readonly cgroups: {

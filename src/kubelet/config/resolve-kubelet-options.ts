@@ -99,6 +99,7 @@ export function resolveKubeletOptions(inputs: KubeletInputs): KubeletOptions {
     },
     health: healthPort === 0 ? undefined : { address: get('healthzBindAddress', '127.0.0.1'), port: healthPort },
     serviceRoute: parseRoute(flag('service-route')),
+    podNetwork: parsePodNetwork(flag('pod-network')),
     dns: {
       servers: get<readonly string[]>('clusterDNS', []),
       domain: get('clusterDomain', 'cluster.local'),
@@ -224,6 +225,11 @@ function parseTaint(text: string): V1Taint {
     ...(match[2] === undefined || match[2] === '' ? {} : { value: match[2] }),
     effect: match[3] as V1Taint['effect'],
   };
+}
+
+function parsePodNetwork(text = 'auto'): KubeletOptions['podNetwork'] {
+  if (text === 'auto' || text === 'engine') return text;
+  throw new HyperupError('Usage', `read --pod-network: got "${text}", want auto or engine`);
 }
 
 function parseRoute(text: string | undefined): ServiceRoute | undefined {

@@ -6,6 +6,7 @@ import { createContainer } from './create-container.js';
 import type { LogOwner } from './log-links.js';
 import { makeContainerName } from './naming.js';
 import { profileOptions } from './profiles.js';
+import { resolvConfBinds } from './resolv-conf-file.js';
 import { logConfig } from './resources.js';
 import { engineRuntimeOf, type RuntimeParts } from './runtime-parts.js';
 import { type ImageUser, parseImageUser, verifyRunAsNonRoot } from './security.js';
@@ -29,10 +30,11 @@ export function createContainerStarter(parts: RuntimeParts): PodRuntime['startCo
     }
   };
   const create = async (request: StartContainerRequest, owner: Omit<LogOwner, 'id'>, imageUser: ImageUser) => {
-    const { pod, container } = request;
+    const { pod, container, sandbox, binds } = request;
     try {
+      const resolver = await resolvConfBinds(sandbox, container, binds, () => options.resolvConfFor(pod));
       const body = makeContainerBody({
-        request,
+        request: { ...request, binds: [...binds, ...resolver] },
         identity,
         imageUser,
         profiles: await profileOptions(pod, container, seccomp),

@@ -2,7 +2,7 @@ import type { Clock } from '../../base/clock.js';
 import type { ContainerInspection, ContainerListing, EngineImage, RuntimeEngine } from '../../docker/runtime-types.js';
 import type { ContainerId, RuntimeContainer, RuntimeSandbox } from '../types.js';
 import { type LabeledContainer, parseLabels } from './labels.js';
-import { makeRuntimeContainer, makeRuntimeSandbox } from './status.js';
+import { isRunning, makeRuntimeContainer, makeRuntimeSandbox } from './status.js';
 
 /** An inspection and what was made of it then. */
 export interface Inspected {
@@ -25,8 +25,8 @@ export interface Inspections {
    * it unstarted.
    */
   made(id: ContainerId): void;
-  /** Asks the engine whatever is known. */
-  fresh(id: ContainerId): Promise<Inspected | undefined>;
+  /** Asks the engine whatever is known. A running sandbox has the addresses that `connect` gives, where it is there. */
+  fresh(id: ContainerId, connect?: Connect): Promise<Inspected | undefined>;
   /** What is known already. */
   known(id: ContainerId): Inspected | undefined;
   /** Something happened to it: the next `of` asks again. */
@@ -38,6 +38,8 @@ export interface Inspections {
   image(id: string): Promise<EngineImage | undefined>;
 }
 
+type Connect = (inspection: ContainerInspection) => Promise<readonly string[]>;
+
 interface Entry {
   readonly inspected: Inspected;
   readonly order: number;
@@ -46,7 +48,12 @@ interface Entry {
 const imageAgeMs = 60_000;
 const maxImages = 200;
 
-export function createInspections(engine: RuntimeEngine, clock: Clock): Inspections {
+/** `addressesOf` is asked for those that the engine has not connected. */
+export function createInspections(
+  engine: RuntimeEngine,
+  clock: Clock,
+  addressesOf: Connect = async () => [],
+): Inspections {
   const entries = new Map<ContainerId, Entry>();
   const touched = new Set<ContainerId>();
   const unstarted = new Set<ContainerId>();
@@ -65,15 +72,19 @@ export function createInspections(engine: RuntimeEngine, clock: Clock): Inspecti
     }
     return found;
   };
-  const inspect = async (id: ContainerId): Promise<Inspected | undefined> => {
+  const withAddresses = async (inspection: ContainerInspection, connect: Connect): Promise<ContainerInspection> =>
+    isRunning(inspection.status) ? { ...inspection, ips: await connect(inspection) } : inspection;
+  const inspect = async (id: ContainerId, connect: Connect | undefined): Promise<Inspected | undefined> => {
     const mine = ++order;
-    const inspection = await engine.inspectContainer(id);
-    if (!inspection) {
+    const found = await engine.inspectContainer(id);
+    if (!found) {
       entries.delete(id);
       return undefined;
     }
-    const labels = parseLabels(inspection.labels);
+    const labels = parseLabels(found.labels);
     if (!labels) return undefined;
+    const own = labels.resolvConfPath === undefined ? undefined : (connect ?? addressesOf);
+    const inspection = own ? await withAddresses(found, own) : found;
     const isSandbox = labels.type === 'sandbox';
     const inspected: Inspected = {
       inspection,
@@ -90,10 +101,10 @@ export function createInspections(engine: RuntimeEngine, clock: Clock): Inspecti
     entries.set(id, { inspected, order: mine });
     return inspected;
   };
-  const fresh = (id: ContainerId): Promise<Inspected | undefined> => {
+  const fresh = (id: ContainerId, connect?: Connect): Promise<Inspected | undefined> => {
     touched.delete(id);
     unstarted.delete(id);
-    const work = inspect(id)
+    const work = inspect(id, connect)
       .catch((error: unknown) => {
         touched.add(id);
         throw error;

@@ -23,6 +23,7 @@ const messagePolicyLabel = 'annotation.io.kubernetes.container.terminationMessag
 const gracePeriodLabel = 'annotation.io.kubernetes.pod.terminationGracePeriod';
 const imageLabel = 'io.hyperup.image';
 const attemptLabel = 'io.hyperup.attempt';
+const resolvConfLabel = 'io.hyperup.resolv-conf';
 
 /** What labels tell of one container or sandbox; all that a restarted kubelet has to know is here. */
 export interface LabeledContainer {
@@ -33,6 +34,8 @@ export interface LabeledContainer {
   readonly containerName: string;
   readonly attempt: number;
   readonly terminationGraceSeconds: number | undefined;
+  /** Of a sandbox that the engine hasn't connected: its containers' resolver file. Undefined for all others. */
+  readonly resolvConfPath: string | undefined;
   /** The rest is empty for sandboxes. */
   readonly sandboxId: ContainerId;
   readonly hash: string;
@@ -56,10 +59,12 @@ export function makeSandboxLabels(
   pod: V1Pod,
   attempt: number,
   identity: Pick<KubeletIdentity, 'instance'>,
+  resolvConfPath?: string,
 ): Record<string, string> {
   return {
     ...pod.metadata?.labels,
     ...commonLabels(pod, attempt, identity),
+    ...(resolvConfPath === undefined ? {} : { [resolvConfLabel]: resolvConfPath }),
     [typeLabel]: 'podsandbox',
     [containerNameLabel]: sandboxContainerName,
   };
@@ -121,6 +126,7 @@ export function parseLabels(labels: Readonly<Record<string, string>>): LabeledCo
     containerName: labels[containerNameLabel] ?? '',
     attempt: wholeNumber(labels[attemptLabel] ?? labels[restartCountLabel]) ?? 0,
     terminationGraceSeconds: wholeNumber(labels[gracePeriodLabel]),
+    resolvConfPath: type === 'podsandbox' ? labels[resolvConfLabel] : undefined,
     sandboxId: labels[sandboxIdLabel] ?? '',
     hash: labels[hashLabel] ?? '',
     image: labels[imageLabel] ?? '',

@@ -40,7 +40,11 @@ const sandboxGraceSeconds = 10;
  */
 export function createPodRuntime(options: PodRuntimeOptions): EnginePodRuntime {
   const { engine, identity, clock, logger, info } = options;
-  const inspections = createInspections(engine, clock);
+  const inspections = createInspections(
+    engine,
+    clock,
+    async ({ pid }) => (await options.network?.addressesOf(pid)) ?? [],
+  );
   const listings = createListings(engine, instanceFilter(identity));
   const links = createLogLinks({ podLogDir: identity.podLogDir, logger });
   const cgroups = createPodCgroups({

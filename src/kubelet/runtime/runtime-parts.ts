@@ -3,7 +3,7 @@ import { HyperupError } from '../../base/errors.js';
 import type { Logger } from '../../base/logger.js';
 import type { RuntimeEngine, RuntimeInfo } from '../../docker/runtime-types.js';
 import type { V1Pod } from '../../kube/pod-objects.js';
-import type { KubeletIdentity } from '../types.js';
+import type { KubeletIdentity, PodNetwork } from '../types.js';
 import type { PodCgroups } from './cgroups.js';
 import type { Inspections } from './inspections.js';
 import type { LogLinks } from './log-links.js';
@@ -25,6 +25,8 @@ export interface PodRuntimeOptions {
   readonly containerLogMaxFiles: number;
   /** What the pod's resolv.conf shall be; empty leaves the engine's. */
   readonly resolvConfFor: (pod: V1Pod) => Promise<string>;
+  /** Undefined: the engine connects all pods. */
+  readonly network?: PodNetwork | undefined;
   /** What the kernel calls the machine. */
   readonly nodeHostname: string;
   readonly clusterDomain: string;

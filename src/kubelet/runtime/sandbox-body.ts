@@ -17,6 +17,13 @@ export interface SandboxBodyOptions {
   /** The engine's own where undefined. */
   readonly runtime: string | undefined;
   readonly logConfig: HostConfigBody['LogConfig'];
+  /** Where the kubelet connects it and not the engine. */
+  readonly ownNetwork?: OwnNetwork | undefined;
+}
+
+export interface OwnNetwork {
+  readonly sysctls: Readonly<Record<string, string>>;
+  readonly resolvConfPath: string;
 }
 
 type PortBindings = Record<string, { readonly HostIp: string; readonly HostPort: string }[]>;
@@ -29,29 +36,30 @@ const shmSizeBytes = 64 * 1024 * 1024;
  * PodFailure `CreatePodSandboxError`.
  */
 export function makeSandboxBody(options: SandboxBodyOptions): ContainerCreateBody {
-  const { pod, cgroupParent } = options;
+  const { pod, cgroupParent, ownNetwork } = options;
   const hostNetwork = isHostNetwork(pod);
   const bindings = hostNetwork ? {} : portBindings(pod);
   const ports = Object.keys(bindings);
   const groups = supplementalGroups(pod);
-  const sysctls = pod.spec?.securityContext?.sysctls ?? [];
+  const sysctls = { ...ownNetwork?.sysctls, ...sysctlsOf(pod) };
   const user = sandboxUser(pod);
   return {
     Image: options.pauseImage,
     ...(hostNetwork ? {} : { Hostname: options.hostname }),
     ...(user === undefined ? {} : { User: user }),
-    Labels: makeSandboxLabels(pod, options.attempt, options.identity),
+    Labels: makeSandboxLabels(pod, options.attempt, options.identity, ownNetwork?.resolvConfPath),
+    ...(ownNetwork ? { NetworkDisabled: true } : {}),
     Healthcheck: { Test: ['NONE'] },
     ...(ports.length > 0 ? { ExposedPorts: Object.fromEntries(ports.map((port) => [port, {}])) } : {}),
     HostConfig: {
-      NetworkMode: hostNetwork ? 'host' : 'default',
+      NetworkMode: hostNetwork ? 'host' : ownNetwork ? 'none' : 'default',
       IpcMode: pod.spec?.hostIPC ? 'host' : 'shareable',
       ...(pod.spec?.hostPID ? { PidMode: 'host' } : {}),
       ...(cgroupParent === undefined ? {} : { CgroupParent: cgroupParent }),
       CpuShares: 2,
       OomScoreAdj: sandboxOomScore,
       ShmSize: shmSizeBytes,
-      ...(sysctls.length > 0 ? { Sysctls: Object.fromEntries(sysctls.map(({ name, value }) => [name, value])) } : {}),
+      ...(Object.keys(sysctls).length > 0 ? { Sysctls: sysctls } : {}),
       SecurityOpt: ['no-new-privileges', ...seLinuxOptions(pod.spec?.securityContext?.seLinuxOptions)],
       ...(groups.length > 0 ? { GroupAdd: groups } : {}),
       ...(ports.length > 0 ? { PortBindings: bindings } : {}),
@@ -60,6 +68,10 @@ export function makeSandboxBody(options: SandboxBodyOptions): ContainerCreateBod
       LogConfig: options.logConfig,
     },
   };
+}
+
+function sysctlsOf({ spec }: V1Pod): Readonly<Record<string, string>> {
+  return Object.fromEntries((spec?.securityContext?.sysctls ?? []).map(({ name, value }) => [name, value]));
 }
 
 /** Ports of the host's that lead into the pod; a container's port alone publishes nothing. Sidecars' count too. */

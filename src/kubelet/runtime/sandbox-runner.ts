@@ -1,5 +1,6 @@
 import { open } from 'node:fs/promises';
 import { isHyperupError, messageOf } from '../../base/errors.js';
+import type { ContainerInspection } from '../../docker/runtime-types.js';
 import type { V1Pod } from '../../kube/pod-objects.js';
 import { ensureHairpin } from '../network/hairpin.js';
 import { hostnameOf, podUidOf } from '../pod/pod-names.js';
@@ -7,9 +8,10 @@ import { PodFailure, type PodRuntime, type RuntimeSandbox } from '../types.js';
 import { createContainer } from './create-container.js';
 import type { Inspected } from './inspections.js';
 import { makeContainerName, sandboxContainerName } from './naming.js';
+import { resolvConfPath, writeResolvConf } from './resolv-conf-file.js';
 import { logConfig } from './resources.js';
 import { engineRuntimeOf, type RuntimeParts } from './runtime-parts.js';
-import { makeSandboxBody } from './sandbox-body.js';
+import { makeSandboxBody, type OwnNetwork } from './sandbox-body.js';
 
 /** See `PodRuntime.runPodSandbox`. What fails after its creation is removed again. */
 export function createSandboxRunner(parts: RuntimeParts): PodRuntime['runPodSandbox'] {
@@ -17,7 +19,17 @@ export function createSandboxRunner(parts: RuntimeParts): PodRuntime['runPodSand
   const { engine, identity, logger, info } = options;
   const pull = createOnce(() => engine.pullImage(options.pauseImage));
 
-  const create = async (pod: V1Pod, attempt: number): Promise<string> => {
+  /** Undefined where the engine connects the pod: also one that wants no resolver file but the engine's. */
+  const planNetwork = async (pod: V1Pod, resolvConf: Promise<string>): Promise<OwnNetwork | undefined> => {
+    const plan = await options.network?.planFor(pod);
+    if (!plan) return undefined;
+    const text = await resolvConf;
+    if (text === '') return undefined;
+    const path = resolvConfPath(identity, pod);
+    await writeResolvConf(path, text);
+    return { sysctls: plan.sysctls, resolvConfPath: path };
+  };
+  const create = async (pod: V1Pod, attempt: number, ownNetwork: OwnNetwork | undefined): Promise<string> => {
     const { hostname, fqdn } = hostnameOf(pod, options.nodeHostname, options.clusterDomain);
     const body = makeSandboxBody({
       pod,
@@ -28,6 +40,7 @@ export function createSandboxRunner(parts: RuntimeParts): PodRuntime['runPodSand
       cgroupParent: cgroups.parentOf(pod),
       runtime: await engineRuntimeOf(pod, options.runtimeHandlerOf, info),
       logConfig: logConfig(options.containerLogMaxSize, options.containerLogMaxFiles),
+      ownNetwork,
     });
     const name = makeContainerName({ ...nameParts(pod), container: sandboxContainerName, attempt });
     try {
@@ -42,13 +55,16 @@ export function createSandboxRunner(parts: RuntimeParts): PodRuntime['runPodSand
   const start = async (pod: V1Pod, id: string, resolvConf: Promise<string>): Promise<RuntimeSandbox> => {
     inspections.made(id);
     await engine.startContainer(id);
-    const [inspected] = await Promise.all([inspections.fresh(id), cgroups.apply(pod)]);
+    const connect = async ({ pid }: ContainerInspection) => (await options.network?.attach(pid)) ?? [];
+    const [inspected] = await Promise.all([inspections.fresh(id, connect), cgroups.apply(pod)]);
     if (!inspected?.sandbox) throw new PodFailure('CreatePodSandboxError', 'it was removed as soon as it had started');
     const { pid, networkMode, ips } = inspected.inspection;
-    await Promise.all([
-      resolvConf.then((text) => writeResolvConf(identity.hostRoot, inspected, text)),
-      networkMode === 'host' ? undefined : ensureHairpin({ pid, ips, logger }),
-    ]);
+    if (inspected.labels.resolvConfPath === undefined) {
+      await Promise.all([
+        resolvConf.then((text) => rewriteResolvConf(identity.hostRoot, inspected, text)),
+        networkMode === 'host' ? undefined : ensureHairpin({ pid, ips, logger }),
+      ]);
+    }
     if (inspected.sandbox.state !== 'ready') {
       const { exitCode, error } = inspected.inspection;
       throw new PodFailure('CreatePodSandboxError', `it ended at once with exit code ${exitCode} ${error}`.trim());
@@ -60,9 +76,11 @@ export function createSandboxRunner(parts: RuntimeParts): PodRuntime['runPodSand
     const resolvConf = options.resolvConfFor(pod);
     // Asked for early, looked at late.
     resolvConf.catch(() => {});
-    const id = await create(pod, attempt).catch((error: unknown) => {
-      throw sandboxFailure(`failed to create a sandbox for pod "${podName}"`, error);
-    });
+    const id = await planNetwork(pod, resolvConf)
+      .then((ownNetwork) => create(pod, attempt, ownNetwork))
+      .catch((error: unknown) => {
+        throw sandboxFailure(`failed to create a sandbox for pod "${podName}"`, error);
+      });
     try {
       return await start(pod, id, resolvConf);
     } catch (error) {
@@ -91,7 +109,7 @@ function sandboxFailure(what: string, error: unknown): PodFailure {
 /**
  * Rewrites what the engine wrote, in place: all of the pod's containers have this very file mounted. Empty text leaves it.
  */
-async function writeResolvConf(hostRoot: string, inspected: Inspected, text: string): Promise<void> {
+async function rewriteResolvConf(hostRoot: string, inspected: Inspected, text: string): Promise<void> {
   const path = inspected.inspection.resolvConfPath;
   if (text === '' || path === '') return;
   const file = await open(`${hostRoot}${path}`, 'r+');

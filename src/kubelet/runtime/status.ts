@@ -74,6 +74,7 @@ export function makeRuntimeSandbox(inspection: ContainerInspection, labels: Labe
     hostNetwork,
     ips: running && !hostNetwork ? inspection.ips : [],
     pid: inspection.pid,
+    ...(labels.resolvConfPath === undefined ? {} : { resolvConfPath: labels.resolvConfPath }),
   };
 }
 

@@ -67,8 +67,8 @@ function field(text: string, name: string): number {
   return Number(line?.split(/\s+/)[1] ?? 0);
 }
 
-/** Counters by interface, the loopback left out. */
-function networksOf(dev: string): Record<string, NetworkStats> {
+/** Counters by interface of `/proc/<pid>/net/dev`, the loopback left out. */
+export function networksOf(dev: string): Record<string, NetworkStats> {
   const networks: Record<string, NetworkStats> = {};
   for (const line of dev.split('\n').slice(2)) {
     const [name = '', rest = ''] = line.trim().split(/:\s*/);

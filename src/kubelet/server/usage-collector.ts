@@ -1,7 +1,8 @@
-import { stat } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import type { ContainerStats } from '../../docker/runtime-types.js';
 import type { V1Pod } from '../../kube/pod-objects.js';
 import type { RuntimeContainer, RuntimeSandbox } from '../types.js';
+import { networksOf } from './node-usage.js';
 import type { EndpointOptions, NodeUsage, VolumeUsage } from './server-types.js';
 
 /** One reading serves all requests of so long. */
@@ -78,7 +79,7 @@ export function createUsageCollector(
     });
     const [measured, sandboxStats, volumes] = await Promise.all([
       Promise.all(containers),
-      sandbox === undefined ? undefined : read(sandbox.id),
+      sandbox === undefined ? undefined : read(sandbox.id).then((stats) => stats && withNetworks(stats, sandbox)),
       host.volumeUsage?.(pod).catch(() => []) ?? [],
     ]);
     return { pod, sandbox, sandboxStats, containers: measured.filter((one) => one !== undefined), volumes };
@@ -103,6 +104,13 @@ export function createUsageCollector(
     });
     return result;
   };
+}
+
+/** The engine counts on its own network alone. */
+async function withNetworks(stats: ContainerStats, { hostNetwork, pid }: RuntimeSandbox): Promise<ContainerStats> {
+  if (hostNetwork || Object.keys(stats.networks).length > 0) return stats;
+  const counters = await readFile(`/proc/${pid}/net/dev`, 'utf8').catch(() => '');
+  return { ...stats, networks: networksOf(counters) };
 }
 
 /** At most so many at one time, the others in their order. */

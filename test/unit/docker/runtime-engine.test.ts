@@ -113,6 +113,32 @@ t.test('images: of the list, and their room by API version', async (test) => {
   }
 });
 
+t.test("the engine's default network", async (test) => {
+  const server = await startScriptedEngine(test);
+  const options = {
+    'com.docker.network.bridge.name': 'br-own',
+    'com.docker.network.driver.mtu': '1450',
+  };
+  const ipam = (...subnets: readonly object[]) => ({ IPAM: { Config: subnets } });
+  server.on(
+    'GET /networks/bridge',
+    json({ EnableIPv6: false, ...ipam({ Subnet: '172.17.0.0/16', Gateway: '172.17.0.1' }), Options: options }),
+    json({ ...ipam({ Subnet: 'fd00::/64' }, { Subnet: '10.1.0.0/16', IPRange: '10.1.2.0/24' }), Options: null }),
+    json({ IPAM: { Config: null } }),
+    json({ message: 'network bridge not found' }, 404),
+  );
+  const engine = await server.connectRuntime();
+  const subnet = '172.17.0.0/16';
+  test.same(await engine.bridgeNetwork(), {
+    ...{ link: 'br-own', subnet, gateway: '172.17.0.1', range: undefined, mtu: 1450, ipv6: false },
+  });
+  test.same(await engine.bridgeNetwork(), {
+    ...{ link: 'docker0', subnet: '10.1.0.0/16', gateway: undefined, range: '10.1.2.0/24', mtu: 1500, ipv6: true },
+  });
+  test.equal(await engine.bridgeNetwork(), undefined, 'one without a range');
+  test.equal(await engine.bridgeNetwork(), undefined, 'an engine without one');
+});
+
 t.test('an image with several names goes by its id, name by name', async (test) => {
   const server = await startScriptedEngine(test);
   const id = `sha256:${'a'.repeat(64)}`;

@@ -221,3 +221,9 @@ t.test('a route to Service addresses', async (t) => {
     );
   }
 });
+
+t.test('who connects pods', async (t) => {
+  t.equal(resolve([]).podNetwork, 'auto');
+  t.equal(resolve(['--pod-network=engine']).podNetwork, 'engine');
+  t.throws(() => resolve(['--pod-network=cni']), { code: 'Usage', message: /got "cni", want auto or engine/ });
+});

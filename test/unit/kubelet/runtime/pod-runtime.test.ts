@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import t, { type Test } from 'tap';
 import { HyperupError } from '../../../../src/base/errors.js';
@@ -7,20 +7,27 @@ import type { RuntimeInfo } from '../../../../src/docker/runtime-types.js';
 import type { V1Pod } from '../../../../src/kube/pod-objects.js';
 import { createInspections } from '../../../../src/kubelet/runtime/inspections.js';
 import { createPodRuntime } from '../../../../src/kubelet/runtime/pod-runtime.js';
-import type { RuntimeSandbox } from '../../../../src/kubelet/types.js';
+import type { PodNetwork, RuntimeSandbox } from '../../../../src/kubelet/types.js';
 import { type FakeRuntimeEngine, makeFakeRuntimeEngine } from '../../../fakes/fake-runtime-engine.js';
 import { makeManualClock } from '../../../fakes/manual-clock.js';
 
 const info: RuntimeInfo = {
   ...{ version: '20.10.24', cgroupDriver: 'cgroupfs', cgroupVersion: 1, rootDir: '/d', logDriver: 'json-file' },
-  ...{ operatingSystem: '', kernelVersion: '', memoryBytes: 1e9, cpus: 2, runtimes: ['runc', 'kata'] },
+  ...{
+    operatingSystem: '',
+    kernelVersion: '',
+    memoryBytes: 1e9,
+    cpus: 2,
+    runtimes: ['runc', 'kata'],
+    defaultRuntime: 'runc',
+  },
 };
 const pod: V1Pod = {
   metadata: { name: 'web', namespace: 'default', uid: 'u-1' },
   spec: { containers: [{ name: 'main', image: 'web:1' }] },
 };
 
-function setUp(t: Test) {
+function setUp(t: Test, network?: PodNetwork) {
   const clock = makeManualClock(1_600_000_000_000);
   const engine = makeFakeRuntimeEngine({ clock });
   engine.addImage('pause:1');
@@ -36,6 +43,7 @@ function setUp(t: Test) {
     },
     ...{ podPidsLimit: -1, containerLogMaxSize: '10Mi', containerLogMaxFiles: 5, nodeHostname: 'node' },
     resolvConfFor: async () => texts.resolvConf,
+    network,
     runtimeHandlerOf: async () => texts.handler,
     ...{ clusterDomain: 'cluster.local', nodeMemoryBytes: 1e9, seccompDefault: false },
     killProcess: (pid) => void killed.push(pid),
@@ -153,6 +161,87 @@ t.test('a sandbox', async (t) => {
       reason: 'CreatePodSandboxError',
       message: /RuntimeHandler "nope" not supported/,
     });
+  });
+});
+
+t.test('a sandbox that the engine does not connect', async (t) => {
+  const sysctls = { 'net.ipv6.conf.all.disable_ipv6': '1' };
+  const attached = new Map<number, readonly string[]>();
+  const failures: Error[] = [];
+  const network: PodNetwork = {
+    planFor: async ({ spec }) => (spec?.hostNetwork ? undefined : { sysctls }),
+    attach: async (pid) => {
+      const failure = failures.shift();
+      if (failure) throw failure;
+      attached.set(pid, ['172.17.255.254']);
+      return ['172.17.255.254'];
+    },
+    addressesOf: async (pid) => attached.get(pid) ?? [],
+  };
+  const { engine, runtime, folder, texts, start } = setUp(t, network);
+  texts.resolvConf = 'nameserver 1.2.3.4\n';
+  const resolvConf = join(folder, 'kubelet/pods/u-1/etc-resolv.conf');
+  const containers = pod.spec?.containers ?? [];
+  const securityContext = { sysctls: [{ name: 'kernel.shm_rmid_forced', value: '1' }] };
+  const withSysctl: V1Pod = { ...pod, spec: { containers, securityContext } };
+  const sandbox = await runtime.runPodSandbox(withSysctl, 0);
+  await t.test('has no network of the engine, and the address that it was given', async (t) => {
+    t.match(sandbox, { state: 'ready', ips: ['172.17.255.254'], hostNetwork: false, resolvConfPath: resolvConf });
+    t.match(engine.bodyOf(sandbox.id), {
+      NetworkDisabled: true,
+      HostConfig: { NetworkMode: 'none', Sysctls: { ...sysctls, 'kernel.shm_rmid_forced': '1' } },
+    });
+    t.equal(countOf(engine, 'inspectContainer'), 1);
+    t.match((await runtime.podStatus('u-1')).sandboxes, [{ ips: ['172.17.255.254'] }]);
+    runtime.touch(sandbox.id);
+    t.match((await runtime.podStatus('u-1')).sandboxes, [{ ips: ['172.17.255.254'] }], 'when it is inspected anew too');
+  });
+  await t.test('has its resolver file in the folder of the pod, mounted by each container', async (t) => {
+    const mount = { Type: 'bind', Source: resolvConf, Target: '/etc/resolv.conf', ReadOnly: false };
+    t.equal(await readFile(resolvConf, 'utf8'), texts.resolvConf);
+    t.match(engine.bodyOf(await start(sandbox))?.HostConfig.Mounts, [mount]);
+    await rm(resolvConf);
+    const container = { name: 'main', image: 'web:1', securityContext: { readOnlyRootFilesystem: true } };
+    const common = {
+      pod,
+      kind: 'app',
+      sandbox,
+      imageId: engine.addImage('web:1'),
+      environment: new Map(),
+      devices: [],
+    };
+    const next = await runtime.startContainer({ ...common, container, kind: 'app', attempt: 1, binds: [] });
+    t.match(engine.bodyOf(next)?.HostConfig.Mounts, [{ ...mount, ReadOnly: true }]);
+    t.equal(await readFile(resolvConf, 'utf8'), texts.resolvConf, 'it was made again');
+    const own = {
+      hostPath: '/mine',
+      containerPath: 'etc/resolv.conf',
+      readOnly: true,
+      propagation: 'rprivate',
+    } as const;
+    const third = await runtime.startContainer({ ...common, container, kind: 'app', attempt: 2, binds: [own] });
+    t.match(engine.bodyOf(third)?.HostConfig.Mounts, { length: 1, 0: { Source: '/mine' } }, 'one of its own stays');
+  });
+  await t.test('counts as lost where nothing leads to it', async (t) => {
+    attached.clear();
+    runtime.touch(sandbox.id);
+    t.match((await runtime.podStatus('u-1')).sandboxes, [{ state: 'ready', ips: [] }]);
+  });
+  await t.test('goes again where it can not be connected', async (t) => {
+    failures.push(new Error('no address'));
+    await t.rejects(runtime.runPodSandbox(withSysctl, 1), {
+      reason: 'CreatePodSandboxError',
+      message: /failed to start sandbox container for pod "web": no address/,
+    });
+    t.equal(engine.containers().filter(({ name }) => name.includes('POD')).length, 1);
+  });
+  await t.test("is the engine's where the pod wants the engine's resolver file, or the host's network", async (t) => {
+    texts.resolvConf = '';
+    const { id } = await runtime.runPodSandbox(pod, 2);
+    t.match(engine.bodyOf(id), { HostConfig: { NetworkMode: 'default' } });
+    t.notOk(engine.bodyOf(id)?.NetworkDisabled);
+    const onHost: V1Pod = { ...pod, spec: { containers, hostNetwork: true } };
+    t.match(engine.bodyOf((await runtime.runPodSandbox(onHost, 3)).id), { HostConfig: { NetworkMode: 'host' } });
   });
 });
 
