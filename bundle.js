@@ -54,7 +54,11 @@ const websocketMask = {
   },
 };
 
+/** Node's own streams in another package, which docker-modem takes for old versions of Node. */
+const alias = { 'readable-stream': 'node:stream' };
+
 const common = {
+  alias,
   outdir: 'dist/cli',
   bundle: true,
   platform: 'node',
@@ -84,6 +88,8 @@ await build({
   ...common,
   entryPoints: ['src/cli/main.ts'],
   splitting: true,
+  minifySyntax: true,
+  minifyWhitespace: true,
   plugins: [...common.plugins, undiciClients(...kinds)],
 });
 // The kubelet's image holds these two, each a whole program; whatever is in one is in its memory too.

@@ -1,6 +1,6 @@
 import { isIP, isIPv4 } from 'node:net';
 import { isAbsolute } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { type Cidr, formatCidr, parseCidr } from '../base/cidr.js';
 import type { InstallOptions } from './types.js';
 

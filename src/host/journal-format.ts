@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { HyperupError } from '../base/errors.js';
 import type { HostChange, JournalEntry } from './journal-types.js';
 

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { HyperupError, messageOf } from '../base/errors.js';
 import { readTextIfPresent } from '../base/files.js';
 import type { RunCommand } from '../base/run-command.js';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { HyperupError, messageOf } from '../../base/errors.js';
 import { parseReference } from '../../registry/reference.js';
 

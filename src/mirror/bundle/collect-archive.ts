@@ -3,7 +3,7 @@ import { addAbortSignal, Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import { extract } from 'tar-stream';
-import { z } from 'zod';
+import * as z from 'zod';
 import { HyperupError, messageOf, throwIfAborted } from '../../base/errors.js';
 import { sha256Of } from '../content/digest.js';
 import { mediaTypes } from '../content/media-types.js';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { mediaTypes } from '../content/media-types.js';
 import type { BundledImage } from './bundle-format.js';
 

@@ -1,5 +1,5 @@
 import { load, YAMLException } from 'js-yaml';
-import { z } from 'zod';
+import * as z from 'zod';
 import { HyperupError, messageOf } from '../../base/errors.js';
 import { isIndexType } from '../content/image-manifest.js';
 import { mediaTypes } from '../content/media-types.js';
