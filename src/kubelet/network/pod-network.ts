@@ -50,6 +50,7 @@ export function createPodNetwork(options: PodNetworkOptions): PodNetwork {
   /** Goes on from where it was when the engine is asked anew. */
   let addresses: { readonly subnet: string; readonly next: (() => string) | undefined } | undefined;
   let pausedUntilMs = 0;
+  let knowsPairs = false;
   let said: string | undefined;
 
   const refuse = (reason: string): undefined => {
@@ -76,8 +77,9 @@ export function createPodNetwork(options: PodNetworkOptions): PodNetwork {
     );
     const isBridge = await isThere(`${root}/sys/class/net/${bridge.link}/bridge`);
     if (!isHere || !isBridge) return refuse('its bridge is not on this machine');
-    const failure = await ip([], 'the version', ['-V']).catch(messageOf);
-    if (failure !== undefined) return refuse(failure);
+    // BusyBox's ip(8) makes no such pairs.
+    if (!knowsPairs) knowsPairs = /iproute2/.test(await ip([], 'a network', ['-V']).catch(() => ''));
+    if (!knowsPairs) return refuse('this machine has no ip(8) of iproute2');
     if (said !== undefined) logger.info('Pods are connected to the network without the engine');
     said = undefined;
     return { ...bridge, gateway, next };
@@ -99,15 +101,15 @@ export function createPodNetwork(options: PodNetworkOptions): PodNetwork {
       () => false,
     );
 
-  /** Runs the host's ip(8), in the pod's network where `enter` says so. Throws its message. */
-  async function ip(enter: readonly string[], what: string, args: readonly string[], stdin?: string): Promise<void> {
+  /** Runs the host's ip(8), in the pod's network where `enter` says so; gives its output. Throws its message. */
+  async function ip(enter: readonly string[], what: string, args: readonly string[], stdin?: string): Promise<string> {
     const [file, words] =
       enter.length === 0
         ? hostCommand(hostRoot, ['ip', ...args])
         : ['nsenter', [...(hostRoot === '' ? [] : [`--root=${hostRoot}`]), ...enter, '--', 'ip', ...args]];
     const input = stdin === undefined ? {} : { stdin };
-    const { exitCode, stderr } = await run(file, words, { timeoutMs: commandMs, ...input });
-    if (exitCode === 0) return undefined;
+    const { exitCode, stdout, stderr } = await run(file, words, { timeoutMs: commandMs, ...input });
+    if (exitCode === 0) return stdout;
     throw new HyperupError('HostChangeFailed', `set up ${what}: ip failed with ${exitCode}: ${stderr.trim()}`);
   }
 

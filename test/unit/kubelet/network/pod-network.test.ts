@@ -27,10 +27,13 @@ interface Scene {
   readonly options?: Partial<PodNetworkOptions>;
   /** What ip(8) says to a command line that holds the text; it succeeds otherwise. */
   readonly failures?: Readonly<Record<string, string>>;
+  readonly version?: string;
 }
 
 /** A machine with Docker's bridge, the pod with process 7 and whatever interfaces ip(8) is asked to add. */
-function machine(t: Test, { bridge: ask = async () => bridge, options = {}, failures = {} }: Scene = {}) {
+function machine(t: Test, scene: Scene = {}) {
+  const { bridge: ask = async () => bridge, options = {}, failures = {} } = scene;
+  const { version = 'ip utility, iproute2-6.1.0, libbpf 1.1.0' } = scene;
   const root = t.testdir({
     proc: {
       7: { ns: { net: '' }, net: { fib_trie: trie('127.0.0.1') } },
@@ -50,7 +53,7 @@ function machine(t: Test, { bridge: ask = async () => bridge, options = {}, fail
     if (name !== undefined && stderr === '') {
       await mkdir(join(root, 'sys/class/net', name, 'brport'), { recursive: true });
     }
-    return { command, exitCode: stderr === '' ? 0 : 2, stdout: '', stderr };
+    return { command, exitCode: stderr === '' ? 0 : 2, stdout: command.endsWith(' -V') ? version : '', stderr };
   };
   const clock = makeManualClock();
   const network = createPodNetwork({
@@ -131,6 +134,7 @@ t.test('engines that connect their pods themselves', async (t) => {
     'a bridge that is not there': { bridge: async () => ({ ...bridge, link: 'docker9' }) },
     'another kind of runtime': { options: { info: { defaultRuntime: 'runsc' } } },
     'no ip(8)': { failures: { 'ip -V': 'ip: not found' } },
+    "BusyBox's ip(8)": { version: 'BusyBox v1.36.1' },
     'told so': { options: { enabled: false } },
   };
   for (const [name, scene] of Object.entries(scenes)) {
