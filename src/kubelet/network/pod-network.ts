@@ -38,8 +38,7 @@ const maxClaims = 64;
 
 /**
  * Connects pods to the engine's own bridge without the engine. For a container on its network Docker starts itself anew
- * twice, which costs it more than all else that a sandbox needs; two calls of ip(8) do the same. What the engine must know
- * of stays with it: the bridge, its firewall rules, and pods with host ports, whose ports it publishes.
+ * twice, nearly half of what a sandbox costs it; two calls of ip(8) do the same. What the engine must know of stays with it: the bridge, its firewall rules, and pods with host ports, whose ports it publishes.
  *
  * Nothing is kept and nothing has to be given back. An address is claimed by the name of the host's interface that leads
  * to it, which the kernel has only once, whoever else on this engine claims; both ends go with the pod's network namespace.
