@@ -4,7 +4,7 @@ import type { RunCommand } from '../base/run-command.js';
 import { missingProgram, notStarted, timedOut } from './run-failures.js';
 
 /** How long a program may run where the caller doesn't say, milliseconds. */
-const defaultTimeoutMs = 60_000;
+export const defaultTimeoutMs = 60_000;
 
 /** What a program that was ended by a signal has left in its pipes is read within this, milliseconds. */
 const pipeGraceMs = 500;

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { constants } from 'node:os';
 import { HyperupError } from '../base/errors.js';
 import type { CommandOptions, CommandResult, RunCommand } from '../base/run-command.js';
+import { defaultTimeoutMs } from './run-command.js';
 import { missingProgram, notStarted, timedOut } from './run-failures.js';
 
 /** A `RunCommand` and the shells that it keeps. */
@@ -23,7 +24,6 @@ export interface ShellRunnerOptions {
 const maxShells = 8;
 /** Kept for the next; the others end when they have nothing to do. */
 const idleShells = 2;
-const defaultTimeoutMs = 60_000;
 
 /**
  * Runs programs from small shells that are kept, and else as `runCommand` does. A large process pays for each child: the

@@ -1,5 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { mkdtemp, readdir, readFile, rm, rmdir } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
@@ -14,27 +13,18 @@ import { createPodNetwork } from '../../src/kubelet/network/pod-network.js';
 import { instanceFilter } from '../../src/kubelet/runtime/labels.js';
 import { createPodRuntime } from '../../src/kubelet/runtime/pod-runtime.js';
 import type { KubeletIdentity, RuntimeSandbox } from '../../src/kubelet/types.js';
-import { makeTar } from '../fakes/fake-engine-tar.js';
+import { busybox, importBusybox, removeCgroups } from './runtime-scene.js';
 
 /** Pods on the engine's bridge that the engine has not connected: real sandboxes, the host's own ip(8), real packets. */
-const busybox = '/bin/busybox';
-if (!existsSync(busybox)) throw new Error(`${busybox} is missing: install the package busybox-static`);
-
 const image = `hyperup-test.invalid/kubelet-network-${process.pid}:1`;
 const folder = await mkdtemp(join(tmpdir(), 'hyperup-kubelet-network-'));
 const cgroupRoot = `/hyperup-test-network-${process.pid}`;
 const builder = await connectEngine({ env: process.env });
 const engine = await connectRuntimeEngine({ env: process.env });
-const applets = ['sh', 'wget', 'httpd', 'nc', 'cat', 'ip', 'sleep', 'usleep', 'kill', 'pidof'];
-const imageId = await builder.importImage(
-  makeTar([
-    { name: 'bin/busybox', content: readFileSync(busybox), mode: 0o755 },
-    ...applets.map((name) => ({ name: `bin/${name}`, link: 'busybox' })),
-    { name: 'www/index.html', content: 'hello\n', mode: 0o644 },
-  ]),
-  image,
-  ['CMD ["/bin/busybox", "sh", "-c", "trap \\"exit 0\\" TERM; while :; do /bin/busybox usleep 50000; done"]'],
-);
+const applets = ['sh', 'wget', 'httpd', 'cat', 'ip', 'usleep'];
+const imageId = await importBusybox(builder, image, applets, [
+  { name: 'www/index.html', content: 'hello\n', mode: 0o644 },
+]);
 const info = await engine.info();
 const bridge = await engine.bridgeNetwork();
 if (!bridge) throw new Error('this engine has no default network');
@@ -76,11 +66,7 @@ t.teardown(async () => {
   engine.close();
   builder.close();
   await rm(folder, { recursive: true, force: true });
-  for (const name of ['.', ...(await readdir('/sys/fs/cgroup'))]) {
-    for (const path of ['kubepods/burstable', 'kubepods/besteffort', 'kubepods', '']) {
-      await rmdir(join('/sys/fs/cgroup', name, cgroupRoot, path)).catch(() => {});
-    }
-  }
+  await removeCgroups(cgroupRoot);
 });
 
 const web: V1Container = {

@@ -1,5 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, readFile, readlink, rm, rmdir, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, readlink, rm, writeFile } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
@@ -12,10 +11,7 @@ import { createPleg } from '../../src/kubelet/pleg/pleg.js';
 import { instanceFilter } from '../../src/kubelet/runtime/labels.js';
 import { createPodRuntime } from '../../src/kubelet/runtime/pod-runtime.js';
 import type { KubeletIdentity, RuntimePodStatus, RuntimeSandbox } from '../../src/kubelet/types.js';
-import { makeTar } from '../fakes/fake-engine-tar.js';
-
-const busybox = '/bin/busybox';
-if (!existsSync(busybox)) throw new Error(`${busybox} is missing: install the package busybox-static`);
+import { busybox, importBusybox, removeCgroups } from './runtime-scene.js';
 
 const instance = `test-runtime-${process.pid}`;
 const image = `hyperup-test.invalid/kubelet-runtime-${process.pid}:1`;
@@ -35,15 +31,9 @@ const applets = ['sh', 'cat', 'hostname', 'usleep', 'id', 'yes', 'head', 'touch'
 
 const builder = await connectEngine({ env: process.env });
 const engine = await connectRuntimeEngine({ env: process.env });
-const imageId = await builder.importImage(
-  makeTar([
-    { name: 'bin/busybox', content: readFileSync(busybox), mode: 0o755 },
-    ...applets.map((name) => ({ name: `bin/${name}`, link: 'busybox' })),
-    { name: 'etc/passwd', content: 'root:x:0:0:root:/:/bin/sh\n', mode: 0o644 },
-  ]),
-  image,
-  ['CMD ["/bin/busybox", "sh", "-c", "trap \\"exit 0\\" TERM; while :; do /bin/busybox usleep 50000; done"]'],
-);
+const imageId = await importBusybox(builder, image, applets, [
+  { name: 'etc/passwd', content: 'root:x:0:0:root:/:/bin/sh\n', mode: 0o644 },
+]);
 const info = await engine.info();
 const runtime = createPodRuntime({
   engine,
@@ -72,12 +62,7 @@ t.teardown(async () => {
   engine.close();
   builder.close();
   await rm(folder, { recursive: true, force: true });
-  const controllers = await readdir('/sys/fs/cgroup');
-  for (const path of ['kubepods/burstable', 'kubepods/besteffort', 'kubepods', '']) {
-    for (const name of ['.', ...controllers]) {
-      await rmdir(join('/sys/fs/cgroup', name, cgroupRoot, path)).catch(() => {});
-    }
-  }
+  await removeCgroups(cgroupRoot);
 });
 
 const shell = (script: string): Pick<V1Container, 'command' | 'args'> => ({

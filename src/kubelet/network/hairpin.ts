@@ -26,12 +26,17 @@ export async function ensureHairpin({ pid, ips, logger, root = '' }: HairpinOpti
     // All interfaces with their numbers in one file, however many there are.
     const name = interfaceNamed(await readFile(`${root}/proc/self/net/igmp`, 'utf8'), link);
     if (name === undefined) throw new Error(`no interface has the number ${link}`);
-    await writeFile(`${root}/sys/class/net/${name}/brport/hairpin_mode`, '1\n');
+    await setHairpin(name, root);
     return true;
   } catch (error) {
     logger.debug('A pod will not reach itself through its Services', { pid, err: messageOf(error) });
     return false;
   }
+}
+
+/** Has the bridge send back what comes from this port of its where it belongs there. Throws what the file system says. */
+export async function setHairpin(name: string, root = ''): Promise<void> {
+  await writeFile(`${root}/sys/class/net/${name}/brport/hairpin_mode`, '1\n');
 }
 
 /** A line such as `12<TAB>veth1a2b3c4: 1 V3`, between lines of groups, which begin with blanks. */

@@ -1,4 +1,4 @@
-import { access, readFile, writeFile } from 'node:fs/promises';
+import { access, readFile } from 'node:fs/promises';
 import { nthAddress } from '../../base/cidr.js';
 import type { Clock } from '../../base/clock.js';
 import { HyperupError, messageOf } from '../../base/errors.js';
@@ -8,6 +8,7 @@ import { localAddresses } from '../../config/host-facts.js';
 import type { BridgeNetwork, RuntimeEngine, RuntimeInfo } from '../../docker/runtime-types.js';
 import type { V1Pod } from '../../kube/pod-objects.js';
 import type { PodNetwork } from '../types.js';
+import { setHairpin } from './hairpin.js';
 import { hostCommand } from './host-command.js';
 import { addressArguments, podAddresses, podLink } from './pod-links.js';
 
@@ -102,10 +103,7 @@ export function createPodNetwork(options: PodNetworkOptions): PodNetwork {
 
   /** Runs the host's ip(8), in the pod's network where `enter` says so; gives its output. Throws its message. */
   async function ip(enter: readonly string[], what: string, args: readonly string[], stdin?: string): Promise<string> {
-    const [file, words] =
-      enter.length === 0
-        ? hostCommand(hostRoot, ['ip', ...args])
-        : ['nsenter', [...(hostRoot === '' ? [] : [`--root=${hostRoot}`]), ...enter, '--', 'ip', ...args]];
+    const [file, words] = hostCommand(hostRoot, ['ip', ...args], enter);
     const input = stdin === undefined ? {} : { stdin };
     const { exitCode, stdout, stderr } = await run(file, words, { timeoutMs: commandMs, ...input });
     if (exitCode === 0) return stdout;
@@ -152,7 +150,7 @@ export function createPodNetwork(options: PodNetworkOptions): PodNetwork {
         await Promise.all([
           ip(enter, `address ${address}`, ['-batch', '-'], `${lines.join('\n')}\n`),
           // A pod that asks for a Service of its own gets its packets back.
-          writeFile(`${root}/sys/class/net/${podLink(address).name}/brport/hairpin_mode`, '1\n'),
+          setHairpin(podLink(address).name, root),
         ]);
         return [address];
       } catch (error) {
