@@ -1,7 +1,9 @@
 // Bundles the command line into dist/cli: node resolves and reads some 900 small files otherwise, which takes half a
-// second before anything is done. The library (dist/index.js) stays as tsc compiled it.
+// second before anything is done. As CommonJS: Node's loader of ES modules costs 30 ms more. The library (dist/index.js)
+// stays as tsc compiled it.
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { build } from 'esbuild';
+import { build, transform } from 'esbuild';
 
 /** Parts of dockerode that hyperup never calls: SSH connections, BuildKit sessions and its own archives, a third of its code. */
 const unused = ['ssh2', '@grpc/grpc-js', '@grpc/proto-loader', 'protobufjs', 'tar-fs', '@balena/dockerignore'];
@@ -23,10 +25,30 @@ const withoutLocales = {
 };
 
 /**
+ * Commander runs programs for subcommands that are files of their own, which ours are not; what Node has for that takes
+ * its time to load.
+ */
+const withoutPrograms = {
+  name: 'without-programs',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^node:child_process$/ }, ({ importer, path }) =>
+      importer.includes('/node_modules/commander/') ? { path, namespace: 'without-programs' } : undefined,
+    );
+    onLoad({ filter: /.*/, namespace: 'without-programs' }, () => ({ contents: 'module.exports = {};' }));
+  },
+};
+
+/**
+ * Its parser is WebAssembly; V8 would spend a third of a second of one processor on compiling it better, for some dozens
+ * of answers. What is set here is how many bytes it has to run through before that.
+ */
+const keepParserSimple = 'require("node:v8").setFlagsFromString(`--wasm-tiering-budget=${1 << 30}`);';
+
+/**
  * Of undici connections are taken, of these kinds; fetch, caches, mocks and web sockets would cost the kubelet 6 MB of
  * memory, and every verb the time to read them.
  */
-const undiciClients = (...kinds) => ({
+const undiciClients = (kinds, first = '') => ({
   name: 'undici-clients',
   setup({ onResolve, onLoad }) {
     onResolve({ filter: /^undici$/ }, ({ path }) => ({ path, namespace: 'undici-clients' }));
@@ -35,6 +57,7 @@ const undiciClients = (...kinds) => ({
     onLoad({ filter: /.*/, namespace: 'undici-clients' }, () => ({
       resolveDir: import.meta.dirname,
       contents: [
+        first,
         ...kinds.map((kind) => {
           const file = kind.replace(/(?<=.)[A-Z]/g, '-$&').toLowerCase();
           return `exports.${kind} = require('undici/lib/dispatcher/${file}.js');`;
@@ -57,50 +80,57 @@ const websocketMask = {
 /** Node's own streams in another package, which docker-modem takes for old versions of Node. */
 const alias = { 'readable-stream': 'node:stream' };
 
+const folder = 'dist/cli';
 const common = {
   alias,
-  outdir: 'dist/cli',
+  outdir: folder,
   bundle: true,
   platform: 'node',
   target: 'node20',
-  format: 'esm',
-  sourcemap: true,
-  logLevel: 'warning',
-  plugins: [withoutUnused, withoutLocales, websocketMask],
-  // Loaded only where a certificate is issued; they don't survive bundling.
-  external: ['@peculiar/x509', 'reflect-metadata'],
-  // What CommonJS dependencies take for granted.
-  banner: {
-    js: [
-      "import { createRequire as bundleRequire } from 'node:module';",
-      "import { dirname as bundleDirname } from 'node:path';",
-      "import { fileURLToPath as bundlePath } from 'node:url';",
-      'const require = bundleRequire(import.meta.url);',
-      'const __filename = bundlePath(import.meta.url);',
-      'const __dirname = bundleDirname(__filename);',
-    ].join('\n'),
-  },
-};
-
-// A chunk a lazy import: a verb loads what it needs.
-const kinds = ['Client', 'Pool', 'Agent', 'ProxyAgent'];
-await build({
-  ...common,
-  entryPoints: ['src/cli/main.ts'],
-  splitting: true,
   minifySyntax: true,
   minifyWhitespace: true,
-  plugins: [...common.plugins, undiciClients(...kinds)],
+  logLevel: 'warning',
+  // What asks for its own place takes a path too.
+  define: { 'import.meta.url': '__filename' },
+  plugins: [withoutUnused, withoutLocales, withoutPrograms, websocketMask],
+  // Loaded only where a certificate is issued; they don't survive bundling.
+  external: ['@peculiar/x509', 'reflect-metadata'],
+};
+
+// What tsc made of the command line is of no use beside its bundle.
+await rm(folder, { recursive: true, force: true });
+await mkdir(folder, { recursive: true });
+await writeFile(join(folder, 'package.json'), '{ "type": "commonjs" }\n');
+
+// A chunk a lazy import: a verb loads what it needs. esbuild makes chunks of ES modules alone.
+const chunks = await build({
+  ...common,
+  entryPoints: ['src/cli/main.ts'],
+  format: 'esm',
+  splitting: true,
+  sourcemap: 'inline',
+  write: false,
+  plugins: [...common.plugins, undiciClients(['Client', 'Pool', 'Agent', 'ProxyAgent'], keepParserSimple)],
 });
-// The kubelet's image holds these two, each a whole program; whatever is in one is in its memory too.
-for (const program of ['src/cli/kubelet.ts', 'src/cli/dns.ts']) {
-  await build({
-    ...common,
-    entryPoints: [program],
-    splitting: false,
+for (const { path, text } of chunks.outputFiles) {
+  const { code, map } = await transform(text, {
+    format: 'cjs',
+    platform: 'node',
+    target: common.target,
+    supported: { 'dynamic-import': false },
     minifySyntax: true,
     minifyWhitespace: true,
-    sourcemap: false,
-    plugins: [...common.plugins, undiciClients('Client', 'Pool')],
+    sourcemap: 'external',
+    sourcefile: path,
   });
+  await writeFile(path, code);
+  await writeFile(`${path}.map`, map);
 }
+
+// The kubelet's image holds these two, each a whole program; whatever is in one is in its memory too.
+await build({
+  ...common,
+  entryPoints: ['src/cli/kubelet.ts', 'src/cli/dns.ts'],
+  format: 'cjs',
+  plugins: [...common.plugins, undiciClients(['Client', 'Pool'])],
+});

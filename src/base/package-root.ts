@@ -9,9 +9,12 @@ interface PackageFacts {
   readonly version: string;
 }
 
-/** Finds the package that this code runs from, compiled or bundled: the nearest package.json that is hyperup's. */
+/**
+ * Finds the package that this code runs from, compiled or bundled: the nearest package.json that is hyperup's. `from`: a
+ * path, or a URL as modules have it.
+ */
 export function packageFacts(from: string = import.meta.url): PackageFacts {
-  let folder = dirname(fileURLToPath(from));
+  let folder = dirname(from.startsWith('file:') ? fileURLToPath(from) : from);
   for (;;) {
     try {
       const parsed: unknown = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));

@@ -21,10 +21,15 @@ const logger = createLogger({ level: wantsAllLogs(argv) ? 'debug' : 'info', json
 const watch = watchStopSignals(io, () => {});
 // One query's mishap must not take the others' server away.
 process.on('unhandledRejection', (error) => logger.error('Unhandled rejection', { err: String(error) }));
-try {
-  await runDnsProcess({ argv, env: readEnvironment(), clock: systemClock, logger, signal: watch.signal });
-  process.exit(exitCodes.done);
-} catch (error) {
-  io.writeErr(formatError(error, { verbose: false, color: false }));
-  process.exit(exitCodeOf(error));
+
+async function main(): Promise<number> {
+  try {
+    await runDnsProcess({ argv, env: readEnvironment(), clock: systemClock, logger, signal: watch.signal });
+    return exitCodes.done;
+  } catch (error) {
+    io.writeErr(formatError(error, { verbose: false, color: false }));
+    return exitCodeOf(error);
+  }
 }
+
+main().then((exitCode) => process.exit(exitCode));

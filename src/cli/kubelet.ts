@@ -10,6 +10,7 @@ import { createLogger } from './logger.js';
 import { watchStopSignals } from './signals.js';
 
 // The program of the kubelet's image: `hyperup kubelet` without the rest of the command line, for the sake of memory.
+// No `await` out here: this is bundled as CommonJS.
 const io = processIo();
 const env = readEnvironment();
 const argv = process.argv.slice(2);
@@ -18,17 +19,22 @@ const logger = createLogger({ level, json: false, write: io.writeErr });
 const watch = watchStopSignals(io, () => {});
 // One pod's mishap must not take the others' kubelet away.
 process.on('unhandledRejection', (error) => logger.error('Unhandled rejection', { err: String(error) }));
-try {
-  await runKubeletProcess({
-    argv: argv[0] === 'kubelet' ? argv.slice(1) : argv,
-    env,
-    host: readHostFacts(env),
-    clock: systemClock,
-    logger,
-    signal: watch.signal,
-  });
-  process.exit(exitCodes.done);
-} catch (error) {
-  io.writeErr(formatError(error, { verbose: false, color: false }));
-  process.exit(exitCodeOf(error));
+
+async function main(): Promise<number> {
+  try {
+    await runKubeletProcess({
+      argv: argv[0] === 'kubelet' ? argv.slice(1) : argv,
+      env,
+      host: readHostFacts(env),
+      clock: systemClock,
+      logger,
+      signal: watch.signal,
+    });
+    return exitCodes.done;
+  } catch (error) {
+    io.writeErr(formatError(error, { verbose: false, color: false }));
+    return exitCodeOf(error);
+  }
 }
+
+main().then((exitCode) => process.exit(exitCode));

@@ -108,7 +108,8 @@ async function collectFiles(options: KubeletImageOptions): Promise<readonly Imag
     { name: '/usr/local/bin/node', source: node, mode: 0o755 },
     ...programs,
     ...[...libraries].map(([name, source]) => ({ name, source, mode: 0o755 })),
-    ...[kubeletProgram, dnsProgram].map((name) => ({
+    // The last one says of which kind of module they are.
+    ...[kubeletProgram, dnsProgram, '/opt/hyperup/dist/cli/package.json'].map((name) => ({
       name,
       source: join(packageRoot, 'dist', 'cli', basename(name)),
       mode: 0o644,

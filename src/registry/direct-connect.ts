@@ -17,3 +17,8 @@ export function connectOptions(url: URL): TcpNetConnectOpts {
 export function withCode(message: string, code: string): Error {
   return Object.assign(new Error(message), { code });
 }
+
+/** What a signal was aborted with, to end a stream with. */
+export function asError(reason: unknown): Error {
+  return reason instanceof Error ? reason : new Error(String(reason));
+}

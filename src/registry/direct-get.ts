@@ -1,14 +1,14 @@
 import { connect, type Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import { hold, makeBlockPool, release } from '../base/block-pool.js';
-import { connectOptions, withCode } from './direct-connect.js';
+import { asError, connectOptions, withCode } from './direct-connect.js';
 import { createWatchdog } from './watched-body.js';
 
 /*
  * A long body over plain HTTP, read from the socket into blocks that are used again. undici copies every byte into its
  * parser's memory and out of a fresh buffer, which on a link without limits is most of the time that a download takes.
  * What isn't simple (another coding than the content as it is, a login that the connection itself carries, an upgrade)
- * is left to undici, by saying so.
+ * is left to the client for short requests, by saying so.
  */
 
 export interface DirectRequest {
@@ -20,7 +20,7 @@ export interface DirectRequest {
   readonly silenceMs: number;
 }
 
-/** As undici's, but for `body`: its chunks are lent, see `base/block-pool`. */
+/** As the other client's, but for `body`: its chunks are lent, see `base/block-pool`. */
 export interface DirectResponse {
   readonly statusCode: number;
   readonly headers: Readonly<Record<string, string>>;
@@ -190,7 +190,7 @@ class DirectBody extends Readable {
     this.#left = length;
     this.#leave = leave;
     this.#watchdog = createWatchdog(silenceMs, () => this.destroy(withCode('silent', 'UND_ERR_BODY_TIMEOUT')));
-    // As an answer's body of undici, it may fail before it has a reader.
+    // It may fail before it has a reader.
     this.on('error', () => {});
     if (length === 0) this.push(null);
   }
@@ -235,7 +235,7 @@ function requestText({ url, headers }: DirectRequest): string {
   return `${head.join('\r\n')}\r\n\r\n`;
 }
 
-/** Undefined for what undici is to read: a body of another kind than so many bytes as they are. Pure. */
+/** Undefined for what the other client is to read: a body of another kind than so many bytes as they are. Pure. */
 function parseHead(text: string): Head | undefined {
   const [status = '', ...lines] = text.split('\r\n');
   const statusCode = Number(/^HTTP\/1\.[01] (\d{3})(?: |$)/.exec(status)?.[1]);
@@ -250,8 +250,4 @@ function parseHead(text: string): Head | undefined {
   const length = headers['content-length'] ?? '';
   if ('transfer-encoding' in headers || !/^\d{1,15}$/.test(length)) return undefined;
   return { statusCode, headers, length: Number(length) };
-}
-
-function asError(reason: unknown): Error {
-  return reason instanceof Error ? reason : new Error(String(reason));
 }

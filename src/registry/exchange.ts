@@ -6,6 +6,7 @@ import { certificateIssuer } from './certificate-issuer.js';
 import { directGet } from './direct-get.js';
 import { directSend } from './direct-send.js';
 import { networkFailure } from './network-failure.js';
+import type { PlainClient } from './plain-http.js';
 import { drain } from './read-document.js';
 import { registryError } from './registry-error.js';
 import type { Route, Transport } from './transport.js';
@@ -48,7 +49,7 @@ export interface Limits {
 const maxRedirects = 10;
 /** Fewer pauses and resumptions of the socket than with the default of 64 KiB. */
 const bodyBufferBytes = 512 * 1024;
-/** From here on a connection of its own, read or written block by block, is worth it. */
+/** From here on a connection of its own, read block by block, is worth it. */
 const directBytes = 4 * 1024 * 1024;
 
 /**
@@ -93,7 +94,8 @@ async function exchangeOnce(transport: Transport, request: ExchangeRequest, url:
   try {
     route = await transport.route(url);
     const sending: Sending = { request, url, limits, signal: controller.signal, watchdog };
-    const response = (await sendDirectly(route, sending)) ?? (await dispatch(route, sending));
+    const response =
+      route.kind === 'plain' ? await sendPlainly(route.client, sending) : await dispatch(route.dispatcher, sending);
     response.body.once('close', release);
     translateErrors(response.body, (error) => bodyError(error, request, url, limits));
     return { status: response.statusCode, headers: headerMap(response.headers), body: response.body, url };
@@ -116,7 +118,7 @@ interface Sending {
 }
 
 async function dispatch(
-  { dispatcher }: Route,
+  dispatcher: Dispatcher,
   { request, url, limits, signal, watchdog }: Sending,
 ): Promise<Dispatcher.ResponseData> {
   const { body } = request;
@@ -135,19 +137,19 @@ async function dispatch(
   });
 }
 
-/** The way for long bodies where nothing is between here and the registry; undefined where it isn't for this one. */
-async function sendDirectly({ proxy }: Route, { request, url, limits, signal, watchdog }: Sending) {
-  if (url.protocol !== 'http:' || proxy !== undefined) return undefined;
+/** Where nothing is between here and the registry: long bodies have connections of their own. */
+async function sendPlainly(client: PlainClient, { request, url, limits, signal, watchdog }: Sending) {
   const { method, body, expectedBytes = 0 } = request;
-  const headers = headersFor(request, url);
+  const headers = { ...headersFor(request, url), ...lengthOf(request) };
   const { connectTimeoutMs, silenceMs } = limits;
-  if (method === 'GET' && expectedBytes >= directBytes) {
-    return await directGet({ url, headers, signal, connectTimeoutMs, silenceMs });
-  }
-  if (body instanceof Readable && Number(headers['content-length']) >= directBytes) {
+  if (body instanceof Readable) {
     return await directSend({ method, url, headers, body, signal, connectTimeoutMs, watchdog, silenceMs });
   }
-  return undefined;
+  const direct =
+    method === 'GET' && expectedBytes >= directBytes
+      ? await directGet({ url, headers, signal, connectTimeoutMs, silenceMs })
+      : undefined;
+  return direct ?? (await client.request({ method, url, headers, body, signal, silenceMs }));
 }
 
 /** Gives what a stream fails with another form, without a second stream that every byte would pass through. */
