@@ -37,4 +37,4 @@ async function main(): Promise<number> {
   }
 }
 
-main().then((exitCode) => process.exit(exitCode));
+void main().then((exitCode) => process.exit(exitCode));

@@ -9,5 +9,5 @@ if (argv.length === 1 && (argv[0] === '--version' || argv[0] === '-V')) {
   process.stdout.write(`${packageFacts().version}\n`);
 } else {
   // Sockets that a client keeps open must not keep the process: all that was to be written is written.
-  import('./run-process.js').then(async ({ runProcess }) => process.exit(await runProcess(argv)));
+  void import('./run-process.js').then(async ({ runProcess }) => process.exit(await runProcess(argv)));
 }

@@ -1,13 +1,19 @@
 import { type Clock, systemClock } from '../base/clock.js';
 import { errnoOf, HyperupError, isHyperupError, messageOf, throwIfAborted } from '../base/errors.js';
-import { chooseApiVersion } from './api-version.js';
+import { chooseApiVersion, compareApiVersions, knownApiVersion } from './api-version.js';
 import { makeContainerEngine } from './container-engine.js';
 import { type EngineCandidate, type EngineEnvironment, engineCandidates } from './endpoint.js';
-import { type EngineFacts, savePlatform, toEngineInfo, type WireInfo } from './engine-info.js';
+import { type EngineFacts, savePlatform, toEngineInfo, type WireInfo, type WireVersion } from './engine-info.js';
 import { makeImageEngine } from './image-engine.js';
 import { makeRuntimeEngine } from './runtime-engine.js';
 import type { RuntimeEngine } from './runtime-types.js';
-import { makeTransport, type Transport, type TransportOptions } from './transport.js';
+import {
+  type EngineAnswer,
+  type EngineRequest,
+  makeTransport,
+  type Transport,
+  type TransportOptions,
+} from './transport.js';
 import type { Engine } from './types.js';
 
 export interface ConnectOptions {
@@ -18,13 +24,6 @@ export interface ConnectOptions {
   /** How long one endpoint may take to answer; 10 s. */
   readonly timeoutMs?: number | undefined;
   readonly clock?: Clock | undefined;
-}
-
-interface WireVersion {
-  readonly Version?: string;
-  readonly ApiVersion?: string;
-  readonly MinAPIVersion?: string;
-  readonly Arch?: string;
 }
 
 /** An endpoint that was tried in vain; `EngineUnreachable` has them in `details.tried`. */
@@ -66,8 +65,8 @@ export function connectRuntimeEngine(options: ConnectOptions): Promise<RuntimeEn
 interface Connected {
   readonly pinned: Transport;
   readonly facts: EngineFacts;
-  /** As the engine names its processor. */
-  readonly architecture: string;
+  /** All that the engine says of its version; asked for once, where connecting didn't take it. */
+  version(): Promise<WireVersion>;
   close(): void;
 }
 
@@ -104,51 +103,82 @@ async function connectCandidate(
   const { address, connection } = candidate;
   if (!connection) throw new HyperupError('EngineUnreachable', candidate.fault ?? 'no address');
   const transport = makeTransport(address, connection, options.clock ?? systemClock, transportOptions);
+  const limits = { timeoutMs: options.timeoutMs ?? connectMs, signal: options.signal };
+  const wanted = options.env.DOCKER_API_VERSION;
   try {
-    const version = await askVersion(transport, options.timeoutMs ?? connectMs, options.signal);
-    return pin(transport, version, options.env.DOCKER_API_VERSION);
+    // It takes the engine 30 ms to say all of its version, for it asks runc and others for theirs.
+    const said = wanted === undefined || wanted === '' ? await pingVersion(transport, limits) : undefined;
+    return pin(transport, said ?? (await askVersion(transport, limits)), said === undefined, wanted);
   } catch (error) {
     transport.close();
     throw error;
   }
 }
 
-/** Whatever goes wrong with the first question (no TLS where it is wanted, a foreign CA, another server) is the endpoint's fault. */
-async function askVersion(
-  transport: Transport,
-  timeoutMs: number,
-  signal: AbortSignal | undefined,
-): Promise<WireVersion> {
-  const action = `ask ${transport.endpoint} for its version`;
+type CallLimits = Pick<EngineRequest, 'timeoutMs' | 'signal'>;
+
+/**
+ * What the headers of `GET /_ping` say of the version; undefined where that isn't enough: another program than Docker's,
+ * or an engine so new that its oldest API counts. Source: Docker's API reference, SystemPing.
+ */
+async function pingVersion(transport: Transport, limits: CallLimits): Promise<WireVersion | undefined> {
   try {
-    const { body } = await transport.call({ action, method: 'GET', path: '/version', timeoutMs, signal });
-    if (typeof body === 'object' && body !== null && 'ApiVersion' in body) return body as WireVersion;
+    const { headers } = await ask(transport, '/_ping', limits);
+    const ApiVersion = headers['api-version'];
+    const Version = /^Docker\/(\S+)/.exec(String(headers['server']))?.[1];
+    if (typeof ApiVersion !== 'string' || Version === undefined) return undefined;
+    return compareApiVersions(ApiVersion, knownApiVersion) > 0 ? undefined : { ApiVersion, Version };
   } catch (error) {
-    if (!isHyperupError(error) || error.code === 'Aborted') throw error;
-    throw new HyperupError('EngineUnreachable', error.message, { cause: error.cause ?? error });
+    // It answers, so it is worth a second question.
+    if (isHyperupError(error) && error.details['status'] !== undefined) return undefined;
+    throw error;
   }
+}
+
+async function askVersion(transport: Transport, limits: CallLimits): Promise<WireVersion> {
+  const { body } = await ask(transport, '/version', limits);
+  if (typeof body === 'object' && body !== null && 'ApiVersion' in body) return body as WireVersion;
   throw new HyperupError('EngineUnreachable', `${transport.endpoint} answers, but not as a Docker Engine`);
 }
 
-function pin(transport: Transport, version: WireVersion, wanted: string | undefined): Connected {
-  const max = version.ApiVersion ?? '0';
-  const offered = { engine: version.Version ?? 'of unknown version', max, min: version.MinAPIVersion ?? max };
+/** Whatever goes wrong with the first question (no TLS where it is wanted, a foreign CA, another server) is the endpoint's fault. */
+async function ask(transport: Transport, path: string, limits: CallLimits): Promise<EngineAnswer> {
+  try {
+    return await transport.call({
+      action: `ask ${transport.endpoint} for its version`,
+      method: 'GET',
+      path,
+      ...limits,
+    });
+  } catch (error) {
+    if (!isHyperupError(error) || error.code === 'Aborted') throw error;
+    throw new HyperupError('EngineUnreachable', error.message, {
+      cause: error.cause ?? error,
+      details: { status: error.details['status'] },
+    });
+  }
+}
+
+function pin(transport: Transport, said: WireVersion, isWhole: boolean, wanted: string | undefined): Connected {
+  const max = said.ApiVersion ?? '0';
+  const offered = { engine: said.Version ?? 'of unknown version', max, min: said.MinAPIVersion ?? max };
   const apiVersion = chooseApiVersion(offered, wanted);
+  let whole = isWhole ? Promise.resolve(said) : undefined;
   return {
     pinned: transport.pinned(apiVersion),
-    facts: {
-      endpoint: transport.endpoint,
-      version: version.Version ?? '',
-      apiVersion,
-      minApiVersion: offered.min,
-      maxApiVersion: offered.max,
+    facts: { endpoint: transport.endpoint, version: said.Version ?? '', apiVersion, maxApiVersion: max },
+    version: () => {
+      whole ??= askVersion(transport, {});
+      whole.catch(() => {
+        whole = undefined;
+      });
+      return whole;
     },
-    architecture: version.Arch ?? '',
     close: () => transport.close(),
   };
 }
 
-function makeEngine({ pinned, facts, architecture, close }: Connected): Engine {
+function makeEngine({ pinned, facts, version, close }: Connected): Engine {
   const readInfo = async () => {
     const { body } = await pinned.call({ action: 'ask the engine for its facts', method: 'GET', path: '/info' });
     return body as WireInfo;
@@ -156,10 +186,16 @@ function makeEngine({ pinned, facts, architecture, close }: Connected): Engine {
   return {
     ...makeImageEngine(pinned, {
       apiVersion: facts.apiVersion,
-      platform: async () => savePlatform(await readInfo(), architecture),
+      platform: async () => {
+        const [info, { Arch = '' }] = await Promise.all([readInfo(), version()]);
+        return savePlatform(info, Arch);
+      },
     }),
     ...makeContainerEngine(pinned),
-    info: async () => toEngineInfo(facts, await readInfo()),
+    info: async () => {
+      const [info, said] = await Promise.all([readInfo(), version()]);
+      return toEngineInfo(facts, info, said);
+    },
     ping: async () => {
       await pinned.call({ action: 'ping the engine', method: 'GET', path: '/_ping' });
     },

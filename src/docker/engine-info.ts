@@ -26,21 +26,30 @@ export interface WireInfo {
   } | null;
 }
 
+/** `GET /version`, as far as it is read. */
+export interface WireVersion {
+  readonly Version?: string;
+  readonly ApiVersion?: string;
+  readonly MinAPIVersion?: string;
+  /** As the engine names its processor. */
+  readonly Arch?: string;
+}
+
 /** What of an engine's is fixed once connected. */
 export interface EngineFacts {
   readonly endpoint: string;
   readonly version: string;
   readonly apiVersion: string;
-  readonly minApiVersion: string;
   readonly maxApiVersion: string;
 }
 
 /** The engine as hyperup sees it. Proxies are given without their passwords, as they end up in logs. */
-export function toEngineInfo(facts: EngineFacts, info: WireInfo): EngineInfo {
+export function toEngineInfo(facts: EngineFacts, info: WireInfo, { MinAPIVersion }: WireVersion): EngineInfo {
   const registries = info.RegistryConfig;
   const insecure = Object.entries(registries?.IndexConfigs ?? {}).filter(([, index]) => index.Secure === false);
   return {
     ...facts,
+    minApiVersion: MinAPIVersion ?? facts.maxApiVersion,
     operatingSystem: info.OperatingSystem ?? '',
     architecture: info.Architecture ?? '',
     cgroupDriver: info.CgroupDriver === 'systemd' ? 'systemd' : info.CgroupDriver === 'none' ? 'none' : 'cgroupfs',

@@ -87,7 +87,7 @@ export function syncImages(options: InstallOptions, request: SyncRequest, run: R
       const { clock, logger } = runtime;
       const synced = await syncToRegistry(sources, { ...tools, target, cacheDir, emit, signal, logger, clock });
       const pushed = await pushFromEngine(inEngine, target, release.version, tools, cacheDir, runtime);
-      for (const image of synced) await image.name();
+      await Promise.all(synced.map((image) => image.name()));
       const done = new Map([...pushed, ...synced.map(({ image }) => image)].map((image) => [image.reference, image]));
       const images = found.flatMap(({ wanted }) => done.get(wanted.reference) ?? []);
       return { target: request.to, release: release.version, images, mirror: mirrorOf(target) };

@@ -23,6 +23,8 @@ export interface Call {
   readonly headers?: Readonly<Record<string, string>> | undefined;
   /** A stream is sent once only, so it is neither tried again nor sent after a login. */
   readonly body?: Buffer | Readable | undefined;
+  /** Not tried again: what came of the first try isn't known. */
+  readonly once?: boolean | undefined;
   /** Statuses that aren't failures. */
   readonly accept: readonly number[];
   readonly signal?: AbortSignal | undefined;
@@ -124,8 +126,8 @@ export function createCaller(options: CallerOptions): Caller {
         }
         throw await answerFailure(answer, { host, action, nowMs: retry.clock.now() });
       };
-      const isStream = call.body !== undefined && !Buffer.isBuffer(call.body);
-      return await withRetries(isStream ? { ...retry, retries: 0 } : retry, action, call.signal, once);
+      const isOnce = call.once === true || (call.body !== undefined && !Buffer.isBuffer(call.body));
+      return await withRetries(isOnce ? { ...retry, retries: 0 } : retry, action, call.signal, once);
     },
   };
 }

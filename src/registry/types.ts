@@ -56,8 +56,11 @@ export interface BlobUpload {
   readonly offset: number;
   /** Sends the next `length` bytes in one PATCH. Rejects leaving the session usable where the registry keeps it. */
   append(body: Readable, length: number, options?: RequestOptions): Promise<void>;
-  /** Closes the upload; the registry checks the digest. `DigestMismatch` where it says that it isn't that. */
-  finish(digest: string, options?: RequestOptions): Promise<void>;
+  /**
+   * Closes the upload, where `rest` is given with what the registry lacks; the registry checks the digest.
+   * `DigestMismatch` where it says that it isn't that. With a `rest` it isn't tried again: some of it may be there.
+   */
+  finish(digest: string, options?: RequestOptions & { readonly rest?: Buffer | undefined }): Promise<void>;
   /** Gives the session up; never rejects. */
   cancel(): Promise<void>;
 }

@@ -83,7 +83,7 @@ function openUpload(caller: Caller, path: string, begun: URL, from: number): Blo
   let offset = from;
   const scopes = [repositoryScope(path, 'pull,push')];
   const call = async (
-    parts: Pick<Call, 'method' | 'target' | 'action' | 'headers' | 'body' | 'accept' | 'signal' | 'answerMs'>,
+    parts: Pick<Call, 'method' | 'target' | 'action' | 'headers' | 'body' | 'once' | 'accept' | 'signal' | 'answerMs'>,
   ) => {
     const answer = await caller.call({ ...parts, scopes });
     await drain(answer.body);
@@ -135,7 +135,7 @@ function openUpload(caller: Caller, path: string, begun: URL, from: number): Blo
         throw error;
       }
     },
-    async finish(digest, { signal }: RequestOptions = {}) {
+    async finish(digest, { signal, rest } = {}) {
       checkDigest(digest);
       const target = new URL(url);
       target.searchParams.set('digest', digest);
@@ -145,7 +145,8 @@ function openUpload(caller: Caller, path: string, begun: URL, from: number): Blo
         target,
         action,
         headers: { 'content-type': 'application/octet-stream' },
-        body: Buffer.alloc(0),
+        body: rest ?? Buffer.alloc(0),
+        once: rest !== undefined,
         accept: [201, 204],
         signal,
         answerMs: finishFactor * caller.limits.silenceMs,

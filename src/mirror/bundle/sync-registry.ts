@@ -70,13 +70,16 @@ export async function syncToRegistry(
   await inParallel(images, imagesAtOnce, signal, async (image, stop) => {
     synced.set(image.reference, await syncOne(image, seen, { ...options, signal: stop }));
   });
-  for (const image of images) {
-    const first = synced.get(image.reference);
-    if (image.others.size === 0 || first?.image.changed !== true) continue;
-    const { image: rest, name } = await syncOne({ ...image, others: new Set() }, seen, options);
-    const movedBytes = first.image.movedBytes + rest.movedBytes;
+  const sharing = images.filter(({ reference, others }) => {
+    return others.size > 0 && synced.get(reference)?.image.changed === true;
+  });
+  await inParallel(sharing, imagesAtOnce, signal, async (image, stop) => {
+    const isSent = new Set(image.digests.filter((digest) => !image.others.has(digest)));
+    const again = { ...image, others: isSent, isMissing: true };
+    const { image: rest, name } = await syncOne(again, seen, { ...options, signal: stop });
+    const movedBytes = (synced.get(image.reference)?.image.movedBytes ?? 0) + rest.movedBytes;
     synced.set(image.reference, { image: { ...rest, movedBytes }, name });
-  }
+  });
   return sources.flatMap(({ reference }) => synced.get(reference) ?? []);
 }
 
@@ -87,8 +90,10 @@ interface ReadImage {
 }
 
 interface SharingImage extends ReadImage {
-  /** Blobs that come with an image before it. */
+  /** Blobs that are left out: those that come with an image before it. */
   readonly others: ReadonlySet<string>;
+  /** The target was asked for its manifest before. */
+  readonly isMissing?: boolean | undefined;
 }
 
 function leaveToFirst(images: readonly ReadImage[]): readonly SharingImage[] {
@@ -116,7 +121,7 @@ function remembering(reader: ImageReader): ImageReader {
 }
 
 async function syncOne(
-  { reference, reader, others }: SharingImage,
+  { reference, reader, others, isMissing = false }: SharingImage,
   seen: Map<string, string>,
   options: SyncOptions,
 ): Promise<SyncedImage> {
@@ -135,6 +140,7 @@ async function syncOne(
   const nameless: ImageWriter = {
     ...writer,
     hasImage: async (manifest) => {
+      if (isMissing) return false;
       changed = (await client.headManifest(path, tag, { signal }))?.digest !== manifest.digest;
       if (changed) return false;
       const parsed = readManifest(manifest, reference);

@@ -36,9 +36,10 @@ export interface FetchBlobRequest {
   readonly origins: readonly BlobOrigin[];
   /**
    * Where the blob is built up; what an earlier, even killed, process left there (with its notes beside it) is gone on
-   * with. On success it has been renamed to `path` and synced; a wrong one is never there.
+   * with. On success it has been renamed to `path` and synced; a wrong one is never there. Undefined, for short blobs: in
+   * memory, and `onPrefix` gets it.
    */
-  readonly path: string;
+  readonly path: string | undefined;
   /**
    * Called with bytes as they come in order from the blob’s start, before the digest is known to be right; for targets
    * that stream. A chunk may be lent: who keeps it holds it (`base/block-pool`).

@@ -4,12 +4,14 @@ import { toAccepted } from '../content/convert-manifests.js';
 import type { CopyReport } from '../content/types.js';
 import { inParallel } from './in-parallel.js';
 import { describeLeftovers } from './leftovers.js';
-import { transferBlob } from './transfer-blob.js';
+import { heldWholeBytes, transferBlob } from './transfer-blob.js';
 import { makeTransferMeter, type TransferMeter } from './transfer-meter.js';
 import type { CopyPlan, CopyRequest } from './types.js';
 import { type ImageTree, walkImage } from './walk-image.js';
 
 const blobsAtOnce = 4;
+/** Beside them: a short one waits for answers and not for bytes. */
+const shortBlobsAtOnce = 4;
 const questionsAtOnce = 8;
 
 /** What would be copied. Asks the target for every blob (and so mounts some where the writer mounts); sends nothing. Errors: as `copyImage`. */
@@ -23,7 +25,7 @@ export async function planCopy(
 }
 
 /**
- * Copies an image: blobs that the target lacks, the largest first and several at once, then manifests from the leaves to
+ * Copies an image: blobs that the target lacks, the largest first and several at once, short ones beside them, then manifests from the leaves to
  * the root, then `commit`. The first failure stops the rest and aborts the target; what has come in until then is kept
  * for the next run, and told.
  *
@@ -69,10 +71,16 @@ export async function copyImage(request: CopyRequest): Promise<CopyReport> {
 async function transferAll(missing: readonly Descriptor[], meter: TransferMeter, request: CopyRequest): Promise<void> {
   const { source, target, uploads, fetcher, cacheDir, signal, logger, emit, concurrency = blobsAtOnce } = request;
   const largestFirst = [...missing].sort((a, b) => b.size - a.size);
+  const groups = [
+    { blobs: largestFirst.filter(({ size }) => size > heldWholeBytes), limit: concurrency },
+    { blobs: largestFirst.filter(({ size }) => size <= heldWholeBytes), limit: shortBlobsAtOnce },
+  ];
   const onBytes = (bytes: number, origin: string | undefined) => meter.add(bytes, origin);
   try {
-    await inParallel(largestFirst, concurrency, signal, (blob, stop) =>
-      transferBlob(blob, { source, target, uploads, fetcher, cacheDir, onBytes, signal: stop, logger }),
+    await inParallel(groups, groups.length, signal, ({ blobs, limit }, stop) =>
+      inParallel(blobs, limit, stop, (blob, stopOne) =>
+        transferBlob(blob, { source, target, uploads, fetcher, cacheDir, onBytes, signal: stopOne, logger }),
+      ),
     );
     if (missing.length > 0) meter.end();
   } catch (error) {

@@ -25,6 +25,8 @@ export interface BlobTransfer {
   readonly logger: Logger;
 }
 
+/** So short a blob is held in memory: a process that is killed loses no more of a long one. */
+export const heldWholeBytes = 1024 * 1024;
 /** How often a blob is sent again that has come in whole, when the target fails. */
 const maxSends = 3;
 const readBytes = 1024 * 1024;
@@ -44,7 +46,8 @@ export async function transferBlob(blob: Descriptor, transfer: BlobTransfer): Pr
     const { fetcher, onBytes, signal } = transfer;
     await fetcher.fetch({ blob, origins, path: target.stagingPath(blob), onBytes, signal });
     await target.adoptBlob(blob);
-  } else await sendThrough(blob, origins, transfer);
+  } else if (blob.size <= heldWholeBytes) await sendWhole(blob, origins, transfer);
+  else await sendThrough(blob, origins, transfer);
 }
 
 /** From an archive, a folder or the engine, where nothing has to be kept for a second run. */
@@ -71,6 +74,39 @@ async function sendLocal(blob: Descriptor, transfer: BlobTransfer): Promise<void
   for (let sends = 1; failure !== undefined; sends += 1) {
     if (sends === maxSends || !isWorthRetrying(failure.error)) throw failure.error;
     failure = await outcomeOf(upload.recover().then(send));
+  }
+}
+
+/** Sends a short blob once it is there and right: a file and a stream would cost more than its bytes. */
+async function sendWhole(blob: Descriptor, origins: readonly BlobOrigin[], transfer: BlobTransfer): Promise<void> {
+  const { fetcher, onBytes, signal, uploads, target } = transfer;
+  // The registry that serves needn't wait for the one that takes.
+  const beginning = uploads?.begin(blob, signal);
+  beginning?.catch(() => {});
+  let chunks: Buffer[] = [];
+  await fetcher.fetch({
+    blob,
+    origins,
+    path: undefined,
+    onPrefix: (chunk) => {
+      chunks.push(Buffer.from(chunk));
+    },
+    onRestart: () => {
+      chunks = [];
+    },
+    onBytes,
+    signal,
+  });
+  const content = Buffer.concat(chunks);
+  const upload = await beginning;
+  if (upload === undefined) {
+    return await target.putBlob(blob, Readable.from([content], { objectMode: false }), signal);
+  }
+  let failure = await outcomeOf(upload.sendWhole(content));
+  for (let sends = 1; failure !== undefined; sends += 1) {
+    throwIfAborted(signal, `copy ${blob.digest}`);
+    if (sends === maxSends || !isWorthRetrying(failure.error)) throw failure.error;
+    failure = await outcomeOf(upload.recover().then(() => upload.sendWhole(content)));
   }
 }
 

@@ -17,6 +17,8 @@ export interface ResumableUpload {
    * what it is told. Rejects with what the client or `verified` rejects with.
    */
   send(rest: Readable, verified: () => Promise<unknown>): Promise<void>;
+  /** Sends what the registry lacks of a blob that is right, and closes the upload, in one request. Rejects as `send`. */
+  sendWhole(content: Buffer): Promise<void>;
   /** After a `send` that failed: sets `offset` to where the registry is now, 0 where it has forgotten. */
   recover(): Promise<void>;
 }
@@ -83,30 +85,39 @@ async function beginUpload(
 
   const before = kept === undefined ? undefined : await readLocation(kept);
   let upload = (before === undefined ? undefined : await resume(before)) ?? (await start());
+  const sending = async (work: () => Promise<void>) => {
+    try {
+      await work();
+      await forget();
+    } catch (error) {
+      // A session that came to the wrong digest is of no more use; others go on where they are.
+      if (isHyperupError(error, 'DigestMismatch')) {
+        await upload.cancel();
+        await forget();
+      } else {
+        keep(upload);
+        await keeping;
+      }
+      throw error;
+    }
+  };
   return {
     get offset() {
       return upload.offset;
     },
     async send(rest, verified) {
       try {
-        if (upload.offset < blob.size) await upload.append(rest, blob.size - upload.offset, { signal });
-        await verified();
-        await upload.finish(blob.digest, { signal });
-        await forget();
-      } catch (error) {
-        // A session that came to the wrong digest is of no more use; others go on where they are.
-        if (isHyperupError(error, 'DigestMismatch')) {
-          await upload.cancel();
-          await forget();
-        } else {
-          keep(upload);
-          await keeping;
-        }
-        throw error;
+        await sending(async () => {
+          if (upload.offset < blob.size) await upload.append(rest, blob.size - upload.offset, { signal });
+          await verified();
+          await upload.finish(blob.digest, { signal });
+        });
       } finally {
         rest.destroy();
       }
     },
+    sendWhole: (content) =>
+      sending(() => upload.finish(blob.digest, { signal, rest: content.subarray(upload.offset) })),
     async recover() {
       upload = (await resume(upload.location)) ?? (await start());
     },

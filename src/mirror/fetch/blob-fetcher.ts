@@ -5,6 +5,7 @@ import type { Logger } from '../../base/logger.js';
 import type { BlobFetcher, FetchBlobRequest, FetchedFrom } from '../content/types.js';
 import { type RoundLimits, runRound } from './blob-round.js';
 import { type ConnectionLimits, makeConnectionBudget } from './connection-budget.js';
+import { makeMemoryPart } from './memory-part.js';
 import { foundFault } from './origin-fault.js';
 import { makeOriginMeter, type OriginMeter } from './origin-meter.js';
 import { claimPart } from './part-claim.js';
@@ -173,8 +174,8 @@ export function createBlobFetcher(options: BlobFetcherOptions): BlobFetcher {
     return served.map(({ origin, served: bytes }) => ({ origin: origin.name, bytes }));
   }
 
-  async function fetchToDisk(request: FetchBlobRequest): Promise<readonly FetchedFrom[]> {
-    const { blob, path, signal } = request;
+  async function fetchToDisk(request: FetchBlobRequest, path: string): Promise<readonly FetchedFrom[]> {
+    const { blob, signal } = request;
     const suffix = `${process.pid}-${++privateParts}`;
     const claim = await claimPart({
       path,
@@ -210,15 +211,15 @@ export function createBlobFetcher(options: BlobFetcherOptions): BlobFetcher {
     async fetch(request) {
       digestAlgorithm(request.blob.digest);
       throwIfAborted(request.signal, `fetch ${request.blob.digest}`);
-      if (openStore !== undefined) {
-        const store = await openStore(request);
+      const { path } = request;
+      if (openStore !== undefined || path === undefined) {
+        const store = (await openStore?.(request)) ?? makeMemoryPart(request.blob.size);
         const from = await fetchWith(request, store);
         await store.complete();
         return from;
       }
-      const { path } = request;
       const earlier = busyPaths.get(path) ?? Promise.resolve();
-      const work = settledOrAborted(earlier, request).then(() => fetchToDisk(request));
+      const work = settledOrAborted(earlier, request).then(() => fetchToDisk(request, path));
       busyPaths.set(path, work);
       try {
         return await work;

@@ -185,6 +185,41 @@ t.test('each endpoint that was tried is named with its reason', async (test) => 
   });
 });
 
+t.test('what a ping says of the version is enough to connect', async (test) => {
+  const server = await startScriptedEngine(test);
+  server.on('GET /version', json({ Version: '24.0.7', ApiVersion: '1.43', MinAPIVersion: '1.12' }));
+  server.on('GET /_ping', json({}, 200, { 'api-version': '1.43', server: 'Docker/24.0.7 (linux)' }));
+  server.on('GET /info', json({ NCPU: 2 }));
+  const engine = await server.connect();
+  test.same(server.requests, ['GET /_ping?']);
+  const want = { version: '24.0.7', apiVersion: '1.43', minApiVersion: '1.12', maxApiVersion: '1.43' };
+  test.match(await engine.info(), want);
+  test.match(await engine.info(), want);
+  const asked = server.requests.slice(1).toSorted();
+  test.same(asked, ['GET /v1.43/info?', 'GET /v1.43/info?', 'GET /version?'], 'the rest is asked for once');
+});
+
+const vague: readonly { readonly name: string; readonly headers: Record<string, string> }[] = [
+  { name: 'an engine newer than we know', headers: { 'api-version': '1.60', server: 'Docker/29.1.0 (linux)' } },
+  { name: 'another program', headers: { 'api-version': '1.41', server: 'Libpod/4.3.1 (linux)' } },
+  { name: 'nothing', headers: {} },
+];
+for (const { name, headers } of vague) {
+  t.test(`a ping that is not enough: ${name}`, async (test) => {
+    const server = await startScriptedEngine(test);
+    server.on('GET /_ping', json({}, 200, headers));
+    await server.connect();
+    test.same(server.requests, ['GET /_ping?', 'GET /version?']);
+  });
+}
+
+t.test('an engine without a ping', async (test) => {
+  const server = await startScriptedEngine(test);
+  server.on('GET /_ping', (_, response) => response.writeHead(404).end());
+  await server.connect();
+  test.same(server.requests, ['GET /_ping?', 'GET /version?']);
+});
+
 t.test('the version is asked for without one, and pinned from then on', async (test) => {
   const server = await startScriptedEngine(test);
   server.on('GET /version', json({ Version: '29.1.0', ApiVersion: '1.60', MinAPIVersion: '1.44' }));
@@ -199,7 +234,7 @@ t.test('the version is asked for without one, and pinned from then on', async (t
     minApiVersion: '1.44',
     maxApiVersion: '1.60',
   });
-  test.same(server.requests, ['GET /version?', 'GET /v1.52/_ping?', 'GET /v1.52/info?']);
+  test.same(server.requests, ['GET /_ping?', 'GET /version?', 'GET /v1.52/_ping?', 'GET /v1.52/info?']);
 });
 
 const refusals = [
@@ -252,7 +287,7 @@ t.test("this process's own environment is never what is connected to", async (te
   process.env.DOCKER_HOST = 'tcp://elsewhere.invalid:2375';
   const engine = await connectEngine({ host: server.host, env: {} });
   engine.close();
-  test.same(server.requests, ['GET /version?']);
+  test.same(server.requests, ['GET /_ping?']);
   process.env.DOCKER_HOST = 'tcp://a b';
   await test.rejects(connectEngine({ host: server.host, env: {} }), { code: 'InvalidConfig', hint: /DOCKER_HOST/ });
 });

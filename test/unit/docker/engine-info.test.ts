@@ -5,12 +5,12 @@ const facts = {
   endpoint: 'unix:///x',
   version: '29.0.0',
   apiVersion: '1.52',
-  minApiVersion: '1.44',
   maxApiVersion: '1.52',
 };
+const version = { MinAPIVersion: '1.44' };
 
 t.test('what an engine says is taken over', async (test) => {
-  const info = toEngineInfo(facts, {
+  const wire = {
     OperatingSystem: 'Debian',
     Architecture: 'x86_64',
     CgroupDriver: 'systemd',
@@ -30,9 +30,10 @@ t.test('what an engine says is taken over', async (test) => {
       InsecureRegistryCIDRs: ['127.0.0.0/8'],
       IndexConfigs: { 'docker.io': { Secure: true }, 'reg.invalid:5000': { Secure: false } },
     },
-  });
-  test.same(info, {
+  };
+  test.same(toEngineInfo(facts, wire, version), {
     ...facts,
+    minApiVersion: '1.44',
     operatingSystem: 'Debian',
     architecture: 'x86_64',
     cgroupDriver: 'systemd',
@@ -53,7 +54,8 @@ t.test('what an engine says is taken over', async (test) => {
 });
 
 t.test('what an engine leaves out has a plain value', async (test) => {
-  test.match(toEngineInfo(facts, {}), {
+  test.match(toEngineInfo(facts, {}, {}), {
+    minApiVersion: '1.52',
     cgroupDriver: 'cgroupfs',
     cgroupVersion: 1,
     rootless: false,
@@ -61,7 +63,8 @@ t.test('what an engine leaves out has a plain value', async (test) => {
     insecureRegistries: [],
     warnings: [],
   });
-  test.match(toEngineInfo(facts, { RegistryConfig: null, Warnings: null, SecurityOptions: null }), { warnings: [] });
+  const empty = { RegistryConfig: null, Warnings: null, SecurityOptions: null };
+  test.match(toEngineInfo(facts, empty, version), { warnings: [] });
 });
 
 t.test('only the containerd image store is asked for one platform', async (test) => {

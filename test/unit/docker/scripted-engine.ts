@@ -48,8 +48,11 @@ export async function startScriptedEngine(test: Test): Promise<ScriptedEngine> {
   });
   const on: ScriptedEngine['on'] = (request, ...answers) => {
     handlers.set(request, [...answers]);
+    // Whose version is told here is to be asked for it.
+    if (request === 'GET /version') handlers.set('GET /_ping', [json({})]);
   };
   on('GET /version', json({ Version: '20.10.24', ApiVersion: '1.41', MinAPIVersion: '1.12', Arch: 'amd64' }));
+  on('GET /_ping', json({}, 200, { 'api-version': '1.41', server: 'Docker/20.10.24 (linux)' }));
   const host = `unix://${path}`;
   return {
     host,
@@ -70,8 +73,9 @@ export async function startScriptedEngine(test: Test): Promise<ScriptedEngine> {
 }
 
 /** Answers with JSON. */
-export function json(body: unknown, status = 200): Handler {
-  return (_, response) => response.writeHead(status, { 'Content-Type': 'application/json' }).end(JSON.stringify(body));
+export function json(body: unknown, status = 200, headers: Record<string, string> = {}): Handler {
+  return (_, response) =>
+    response.writeHead(status, { 'Content-Type': 'application/json', ...headers }).end(JSON.stringify(body));
 }
 
 /** Answers with Docker's progress messages, then does what `then` says: ends, breaks the connection, or stays open. */

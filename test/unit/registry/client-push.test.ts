@@ -65,6 +65,18 @@ t.test('an upload that is cut off', async (t) => {
   t.ok(registry.blobs.has(digest));
 });
 
+t.test('a finish that brings the rest, once', async (t) => {
+  const registry = await startRegistryFor(t);
+  const upload = await begin(makeClients(t).clientFor(registry.host));
+  await upload.append(part(0, 1000), 1000);
+  registry.fault = ({ method }) => (method === 'PUT' ? { kind: 'reset' } : undefined);
+  t.match(await failureOf(upload.finish(digest, { rest: bytes.subarray(1000) })), { code: 'RegistryFailed' });
+  t.equal(registry.log.filter(({ method }) => method === 'PUT').length, 1, 'some of it may be there');
+  registry.fault = undefined;
+  await upload.finish(digest, { rest: bytes.subarray(1000) });
+  t.strictSame(registry.blobs.get(digest), bytes);
+});
+
 t.test('a source that fails in the middle', async (t) => {
   const registry = await startRegistryFor(t);
   const upload = await begin(makeClients(t).clientFor(registry.host));

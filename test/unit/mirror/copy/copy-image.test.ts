@@ -8,18 +8,22 @@ import type { ProgressEvent } from '../../../../src/base/progress.js';
 import type { BlobOrigin, ImageReader } from '../../../../src/mirror/content/types.js';
 import { copyImage, planCopy } from '../../../../src/mirror/copy/copy-image.js';
 import type { CopyRequest } from '../../../../src/mirror/copy/types.js';
+import { makeBlobUploads } from '../../../../src/mirror/copy/uploads.js';
+import type { BlobUpload } from '../../../../src/registry/types.js';
 import { makeManualClock } from '../../../fakes/manual-clock.js';
-import { blobOf, fakeFetcher, fakeReader, fakeWriter, imageOf, indexOf } from './copy-fakes.js';
+import { blobOf, fakeClient, fakeFetcher, fakeReader, fakeWriter, imageOf, indexOf } from './copy-fakes.js';
 
 const config = blobOf('{}', 'application/vnd.oci.image.config.v1+json');
 const [small, large] = [blobOf('small'), blobOf('quite a bit larger')];
+/** Too long to be held in memory. */
+const [long, longer] = [blobOf('long '.repeat(300_000)), blobOf('longer '.repeat(300_000))];
 const foreign = {
   ...blobOf('foreign', 'application/vnd.oci.image.layer.nondistributable.v1.tar+gzip'),
   urls: ['https://example.invalid/layer'],
 };
 const image = imageOf(config, [small, large]);
 const index = indexOf([{ manifest: image, platform: { os: 'linux', architecture: 'amd64' } }]);
-const blobs = [config, small, large, foreign];
+const blobs = [config, small, large, long, longer, foreign];
 const origin: BlobOrigin = {
   name: 'mirror',
   host: 'mirror.invalid',
@@ -92,13 +96,15 @@ t.test('from registries: built up in a folder in place, streamed to what is none
   t.same(report.from, [{ origin: 'mirror', bytes: config.size + small.size + large.size }]);
 
   const streamed = fakeWriter();
-  await copyImage(copyOf({ source, target: streamed }));
+  await copyImage(
+    copyOf({ source: fakeReader({ root: imageOf(config, [small, long]), origins: [origin] }), target: streamed }),
+  );
   t.equal(streamed.log.filter((line) => line.startsWith('blob')).length, 3);
   t.same(await readdir(join(cacheDir, 'blobs/sha256')), [], 'nothing stays in the cache');
 });
 
 t.test('content that was wrong as it streamed is sent again from the file', async (t) => {
-  const source = fakeReader({ root: imageOf(config, []), origins: [origin] });
+  const source = fakeReader({ root: imageOf(config, [long]), origins: [origin] });
   const target = fakeWriter();
   let puts = 0;
   const counting = {
@@ -109,8 +115,50 @@ t.test('content that was wrong as it streamed is sent again from the file', asyn
     },
   };
   await copyImage(copyOf({ source, target: counting, fetcher: fakeFetcher(blobs, Buffer.from('XX')) }));
-  t.equal(puts, 2);
-  t.equal(target.log[0], `blob ${config.digest}`);
+  t.equal(puts, 3, 'the short one is sent once all of it is there');
+  t.same(target.log.slice(0, 2).toSorted(), [`blob ${config.digest}`, `blob ${long.digest}`].toSorted());
+});
+
+/** A registry that takes what `finish` brings, after failing with `faults`, one a time. */
+function failingUploads(faults: HyperupError[]) {
+  const log: string[] = [];
+  const open = (location: string, offset: number): BlobUpload => ({
+    location,
+    offset,
+    append: async () => {
+      log.push('append');
+    },
+    finish: async (digest, { rest } = {}) => {
+      log.push(`finish ${rest?.toString()}`);
+      const fault = faults.shift();
+      if (fault !== undefined) throw fault;
+      t.equal(digest, large.digest);
+    },
+    cancel: async () => {},
+  });
+  const client = fakeClient('r.invalid', {
+    startUpload: async () => {
+      log.push('start');
+      return open('http://r.invalid/1', 0);
+    },
+    resumeUpload: async () => (log.length > 2 ? undefined : open('http://r.invalid/1', 6)),
+  });
+  return { log, uploads: makeBlobUploads({ client, path: 'a', stateDir: join(cacheDir, 'up'), logger: silentLogger }) };
+}
+
+t.test('a short blob is sent to a registry in one request, and again where it is', async (t) => {
+  const source = fakeReader({ root: imageOf(config, [large]), origins: [origin] });
+  const target = fakeWriter({ has: [config.digest] });
+  const broken = new HyperupError('RegistryFailed', 'it broke off');
+  const { log, uploads } = failingUploads([broken, broken]);
+  await copyImage(copyOf({ source, target, uploads }));
+  const [whole, rest] = ['finish quite a bit larger', 'finish a bit larger'];
+  t.same(log, ['start', whole, rest, 'start', whole], 'the rest where the registry has some, else all of it');
+
+  const refused = new HyperupError('RegistryFailed', 'no', { details: { status: 403 } });
+  const closed = failingUploads([refused]);
+  await t.rejects(copyImage(copyOf({ source, target, uploads: closed.uploads })), refused);
+  t.same(closed.log, ['start', whole], 'what it refuses it refuses again');
 });
 
 t.test('the first failure stops the rest, aborts the target and says what is kept', async (t) => {
@@ -132,13 +180,13 @@ t.test('one blob that fails ends those that wait', async (t) => {
   const waiting: string[] = [];
   const target = fakeWriter({
     onPut: async ({ digest }) => {
-      if (digest === large.digest) throw new HyperupError('HostChangeFailed', 'the disk is full');
+      if (digest === longer.digest) throw new HyperupError('HostChangeFailed', 'the disk is full');
       waiting.push(digest);
     },
   });
-  const source = fakeReader({ root: image, blobs });
+  const source = fakeReader({ root: imageOf(config, [long, longer]), blobs });
   await t.rejects(copyImage(copyOf({ source, target, concurrency: 1 })), { code: 'HostChangeFailed' });
-  t.same(waiting, [], 'none was begun after the failure');
+  t.notOk(waiting.includes(long.digest), 'none was begun after the failure');
 });
 
 t.test('an interruption', async (t) => {
