@@ -17,6 +17,7 @@ import { machinePlatform, parsePlatform } from '../mirror/copy/choose-platform.j
 import { type ResolvedImage, resolveImage } from '../mirror/copy/resolve.js';
 import { lockedDigests } from '../mirror/lock/lookup.js';
 import { parseMirrors } from '../mirror/mirror-spec.js';
+import type { RegistryClients } from '../registry/types.js';
 import {
   askedReference,
   type CollectTools,
@@ -68,30 +69,44 @@ export function syncImages(options: InstallOptions, request: SyncRequest, run: R
     const target = parseRegistryTarget(request.to);
     const platform = request.platform === undefined ? machinePlatform(process.arch) : parsePlatform(request.platform);
     const lock = await readChosenLock(options.images);
-    return withCollectTools(options, request.insecureRegistries, { platform, lock }, runtime, async (tools) => {
-      const { release, images: found } = await obtainRelease({
-        releases: plannedReleases(options),
-        emit,
-        obtain: (layout) => findImages(wantedImages(layout, request), options, tools, runtime),
-      });
-      const { cacheDir } = options.images;
-      const inEngine = found.filter(({ resolved }) => resolved === undefined).map(({ wanted }) => wanted);
-      const sources = found.flatMap(({ wanted: { reference }, resolved }) =>
-        resolved ? [{ reference, resolved }] : [],
-      );
-      assertDistinct(target, [
-        ...sources.map(({ reference, resolved }) => ({ reference, digest: resolved.root.digest })),
-        // What two of the engine's come to is known, and compared, when they are pushed.
-        ...inEngine.map(({ reference }) => ({ reference, digest: "one of the engine's" })),
-      ]);
-      const { clock, logger } = runtime;
-      const synced = await syncToRegistry(sources, { ...tools, target, cacheDir, emit, signal, logger, clock });
-      const pushed = await pushFromEngine(inEngine, target, release.version, tools, cacheDir, runtime);
-      await Promise.all(synced.map((image) => image.name()));
-      const done = new Map([...pushed, ...synced.map(({ image }) => image)].map((image) => [image.reference, image]));
-      const images = found.flatMap(({ wanted }) => done.get(wanted.reference) ?? []);
-      return { target: request.to, release: release.version, images, mirror: mirrorOf(target) };
-    });
+    // The way to the target is made while the engine answers; what is wrong with it shows when it is used.
+    const reach = (clients: RegistryClients) => {
+      void clients
+        .clientFor(target.host, target.scheme)
+        .ping({ signal })
+        .catch(() => {});
+    };
+    return withCollectTools(
+      options,
+      request.insecureRegistries,
+      { platform, lock },
+      runtime,
+      async (tools) => {
+        const { release, images: found } = await obtainRelease({
+          releases: plannedReleases(options),
+          emit,
+          obtain: (layout) => findImages(wantedImages(layout, request), options, tools, runtime),
+        });
+        const { cacheDir } = options.images;
+        const inEngine = found.filter(({ resolved }) => resolved === undefined).map(({ wanted }) => wanted);
+        const sources = found.flatMap(({ wanted: { reference }, resolved }) =>
+          resolved ? [{ reference, resolved }] : [],
+        );
+        assertDistinct(target, [
+          ...sources.map(({ reference, resolved }) => ({ reference, digest: resolved.root.digest })),
+          // What two of the engine's come to is known, and compared, when they are pushed.
+          ...inEngine.map(({ reference }) => ({ reference, digest: "one of the engine's" })),
+        ]);
+        const { clock, logger } = runtime;
+        const synced = await syncToRegistry(sources, { ...tools, target, cacheDir, emit, signal, logger, clock });
+        const pushed = await pushFromEngine(inEngine, target, release.version, tools, cacheDir, runtime);
+        await Promise.all(synced.map((image) => image.name()));
+        const done = new Map([...pushed, ...synced.map(({ image }) => image)].map((image) => [image.reference, image]));
+        const images = found.flatMap(({ wanted }) => done.get(wanted.reference) ?? []);
+        return { target: request.to, release: release.version, images, mirror: mirrorOf(target) };
+      },
+      reach,
+    );
   }, run.signal);
 }
 

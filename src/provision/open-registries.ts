@@ -12,6 +12,8 @@ export interface RegistrySettings {
   readonly stallMs: number;
   /** Hosts (with their ports or for all of them) and ranges that may speak plain HTTP or show any certificate. */
   readonly insecureRegistries: readonly string[];
+  /** More of them, asked for with the first host that isn't this machine. */
+  readonly moreInsecure?: (() => Promise<readonly string[]>) | undefined;
   /** Tries after the first, and the longest `Retry-After` that is waited out, milliseconds; the clients' own where absent. */
   readonly retries?: number | undefined;
   readonly maxWaitMs?: number | undefined;
@@ -21,13 +23,18 @@ const connectTimeoutMs = 10_000;
 
 /** Clients as this machine's environment has it: proxies, Docker's credentials. The caller closes them. */
 export function openRegistries(
-  { stallMs, insecureRegistries, retries, maxWaitMs }: RegistrySettings,
+  { stallMs, insecureRegistries, moreInsecure, retries, maxWaitMs }: RegistrySettings,
   { env, clock }: Pick<Runtime, 'env' | 'clock'>,
 ): RegistryClients {
+  let more: Promise<readonly string[]> | undefined;
   return createRegistryClients({
     proxies: readProxySettings(env),
     extraCas: [],
-    isInsecure: (host) => isInsecure({ insecureRegistries }, host),
+    isInsecure: async (host) => {
+      if (isInsecure({ insecureRegistries }, host)) return true;
+      more ??= moreInsecure?.();
+      return isInsecure({ insecureRegistries: (await more) ?? [] }, host);
+    },
     credentials: dockerCredentials(env),
     connectTimeoutMs,
     silenceMs: stallMs,

@@ -49,7 +49,7 @@ export interface Caller {
 export interface CallerOptions {
   readonly host: string;
   readonly scheme?: 'http' | 'https' | undefined;
-  readonly isInsecure: boolean;
+  readonly isInsecure: () => boolean | Promise<boolean>;
   readonly transport: Transport;
   readonly limits: Limits;
   readonly retry: RetryPolicy;

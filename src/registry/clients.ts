@@ -46,7 +46,7 @@ export function createRegistryClients(options: RegistryClientsOptions & Registry
     const caller = createCaller({
       host,
       scheme,
-      isInsecure: isInsecure(host),
+      isInsecure: () => isInsecure(host),
       transport: whileOpen(transport, closing.signal, host),
       limits: { connectTimeoutMs, silenceMs },
       retry: {

@@ -9,7 +9,7 @@ export interface FindOriginOptions {
   readonly host: string;
   /** What the user wrote. */
   readonly scheme?: 'http' | 'https' | undefined;
-  readonly isInsecure: boolean;
+  readonly isInsecure: () => boolean | Promise<boolean>;
   readonly transport: Transport;
   readonly limits: Limits;
   readonly signal?: AbortSignal | undefined;
@@ -25,7 +25,7 @@ export async function findOrigin(options: FindOriginOptions): Promise<URL> {
   if (!URL.canParse(`https://${api}/`)) throw registryError('dns', `ask ${host}: it is not a host`, { host });
   const isHere = isLoopbackHost(new URL(`https://${api}/`).hostname);
   if (scheme !== undefined) return new URL(`${scheme}://${api}/`);
-  if (!isHere && !isInsecure) return new URL(`https://${api}/`);
+  if (!isHere && !(await isInsecure())) return new URL(`https://${api}/`);
   let first: unknown;
   for (const candidate of isHere ? ['http', 'https'] : ['https', 'http']) {
     const url = new URL(`${candidate}://${api}/v2/`);

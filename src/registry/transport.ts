@@ -18,7 +18,7 @@ export interface Transport {
 export interface TransportOptions {
   readonly proxies: ProxySettings;
   readonly trust: Trust;
-  readonly isInsecure: (host: string) => boolean;
+  readonly isInsecure: (host: string) => boolean | Promise<boolean>;
   readonly connectTimeoutMs: number;
 }
 

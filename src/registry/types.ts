@@ -123,7 +123,7 @@ export interface RegistryClientsOptions {
   /** PEM files' contents beside the system's, for all hosts. */
   readonly extraCas: readonly string[];
   /** Hosts that may speak plain HTTP or show any certificate, as the engine's `insecure-registries`; loopback is always one. */
-  readonly isInsecure: (host: string) => boolean;
+  readonly isInsecure: (host: string) => boolean | Promise<boolean>;
   readonly credentials: CredentialStore;
   /** How long a connection may take, and how long an answer or a body may be silent, milliseconds. */
   readonly connectTimeoutMs: number;

@@ -27,7 +27,7 @@ export async function undiciRoute(
   const tls =
     url.protocol !== 'https:'
       ? {}
-      : isLoopbackHost(url.hostname) || isInsecure(url.host)
+      : isLoopbackHost(url.hostname) || (await isInsecure(url.host))
         ? { rejectUnauthorized: false }
         : { secureContext: await trust.contextFor(url.host) };
   if (proxy === undefined) return new Agent({ ...pool, connect: { ...reach, ...tls } });
