@@ -5,12 +5,16 @@ import { errnoOf, HyperupError } from '../base/errors.js';
 import { fileError } from '../base/files.js';
 import { type Host, readHostText } from './host.js';
 
-/** Who holds a lock: enough to tell a live holder from a dead one whose pid was given to another process. */
-export interface LockHolder {
+/** Enough to tell a live process from a dead one whose pid was given to another. */
+export interface ProcessIdentity {
   readonly pid: number;
   /** Clock ticks since boot, field 22 of /proc/<pid>/stat. */
   readonly startTime: string;
   readonly bootId: string;
+}
+
+/** Who holds a lock. */
+export interface LockHolder extends ProcessIdentity {
   /** ISO 8601. */
   readonly since: string;
   readonly command: string;
@@ -26,8 +30,16 @@ export interface LockOptions {
   readonly host: Pick<Host, 'root'>;
   readonly clock: Clock;
   readonly pid: number;
+  /** What `identify` says of `pid`, for who takes many locks. */
+  readonly identity?: ProcessIdentity | undefined;
   /** Said to whoever finds the lock taken. */
   readonly command: string;
+}
+
+/** What this machine calls a process that runs. */
+export async function identify(host: Pick<Host, 'root'>, pid: number): Promise<ProcessIdentity> {
+  const [startTime = '', boot] = await Promise.all([processStartTime(host, pid), bootId(host)]);
+  return { pid, startTime, bootId: boot };
 }
 
 /**
@@ -37,9 +49,7 @@ export interface LockOptions {
 export async function acquireLock(options: LockOptions): Promise<Lock> {
   const { path, host, clock, pid, command } = options;
   const holder: LockHolder = {
-    pid,
-    startTime: (await processStartTime(host, pid)) ?? '',
-    bootId: await bootId(host),
+    ...(options.identity ?? (await identify(host, pid))),
     since: new Date(clock.now()).toISOString(),
     command,
   };

@@ -2,6 +2,7 @@ import { createReadStream } from 'node:fs';
 import type { Clock } from '../../base/clock.js';
 import { HyperupError, throwIfAborted } from '../../base/errors.js';
 import type { Logger } from '../../base/logger.js';
+import { identify, type ProcessIdentity } from '../../host/lock.js';
 import type { BlobFetcher, FetchBlobRequest, FetchedFrom } from '../content/types.js';
 import { type RoundLimits, runRound } from './blob-round.js';
 import { type ConnectionLimits, makeConnectionBudget } from './connection-budget.js';
@@ -75,6 +76,7 @@ export function createBlobFetcher(options: BlobFetcherOptions): BlobFetcher {
   const liars = new Map<string, Set<string>>();
   const busyPaths = new Map<string, Promise<unknown>>();
   let privateParts = 0;
+  let self: Promise<ProcessIdentity> | undefined;
 
   function meterOf(host: string): OriginMeter {
     const known = meters.get(host);
@@ -177,12 +179,13 @@ export function createBlobFetcher(options: BlobFetcherOptions): BlobFetcher {
   async function fetchToDisk(request: FetchBlobRequest, path: string): Promise<readonly FetchedFrom[]> {
     const { blob, signal } = request;
     const suffix = `${process.pid}-${++privateParts}`;
+    self ??= identify({ root: '' }, process.pid);
     const claim = await claimPart({
       path,
       clock,
       logger,
       signal,
-      pid: process.pid,
+      identity: await self,
       patienceMs: lockPatienceMs,
       suffix,
     });

@@ -5,7 +5,7 @@ import { isHyperupError, throwIfAborted } from '../../base/errors.js';
 import { fileError } from '../../base/files.js';
 import type { Logger } from '../../base/logger.js';
 import { makeFolder } from '../../base/make-folder.js';
-import { acquireLock } from '../../host/lock.js';
+import { acquireLock, type ProcessIdentity } from '../../host/lock.js';
 
 /** A part file that nobody else writes to. */
 export interface PartClaim {
@@ -21,7 +21,8 @@ export interface PartClaimOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly signal: AbortSignal | undefined;
-  readonly pid: number;
+  /** This process. */
+  readonly identity: ProcessIdentity;
   /** How long another process may hold it without writing before a private file is used, milliseconds. */
   readonly patienceMs: number;
   /** Makes private names differ. */
@@ -35,7 +36,7 @@ const pollMs = 250;
  * what that one fetches need not be fetched twice; a holder that stands still is left alone and a private file is used.
  */
 export async function claimPart(options: PartClaimOptions): Promise<PartClaim> {
-  const { path, clock, logger, signal, pid, patienceMs, suffix } = options;
+  const { path, clock, logger, signal, identity, patienceMs, suffix } = options;
   const partPath = `${path}.part`;
   try {
     await makeFolder(dirname(path));
@@ -51,7 +52,8 @@ export async function claimPart(options: PartClaimOptions): Promise<PartClaim> {
         path: `${partPath}.lock`,
         host: { root: '' },
         clock,
-        pid,
+        pid: identity.pid,
+        identity,
         command: 'fetch a blob',
       });
       return { partPath, isPrivate: false, release: () => lock.release() };

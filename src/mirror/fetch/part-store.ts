@@ -54,6 +54,7 @@ export async function openDiskPart(options: DiskPartOptions): Promise<PartStore>
   const file = await guard('open', () => open(partPath, constants.O_RDWR | constants.O_CREAT, 0o644));
   let notes: FileHandle | undefined;
   let found: readonly Range[] = [];
+  let hasNotes = false;
 
   let unflushed = 0;
   let flushing: Promise<void> | undefined;
@@ -75,12 +76,15 @@ export async function openDiskPart(options: DiskPartOptions): Promise<PartStore>
     guard('truncate', async () => {
       await notes?.close();
       notes = undefined;
+      hasNotes = false;
       await rm(notesPath, { force: true });
       await file.truncate(0);
     });
   try {
-    found = await guard('read', () => readFound(notesPath, file, identity, logger));
-    if (found.length === 0) await restart();
+    const before = await guard('read', () => readFound(notesPath, file, identity, logger));
+    found = before?.ranges ?? [];
+    hasNotes = before?.hasNotes ?? false;
+    if (before !== undefined && found.length === 0) await restart();
   } catch (error) {
     await file.close();
     throw error;
@@ -115,6 +119,7 @@ export async function openDiskPart(options: DiskPartOptions): Promise<PartStore>
       guard('note in', async () => {
         // Written anew for a torn last line must not swallow the first of ours.
         if (notes === undefined) {
+          hasNotes = true;
           await writeAtomic(notesPath, makeNotesHead(identity) + makeNoteLines(found), 0o644, { flush: false });
           notes = await open(notesPath, 'a');
         }
@@ -132,7 +137,7 @@ export async function openDiskPart(options: DiskPartOptions): Promise<PartStore>
         await file.close();
         await notes?.close();
         await rename(partPath, path);
-        await rm(notesPath, { force: true });
+        if (hasNotes) await rm(notesPath, { force: true });
         if (sync) await syncFolder(dirname(path));
       }),
     close: async (discard) => {
@@ -150,19 +155,19 @@ export async function openDiskPart(options: DiskPartOptions): Promise<PartStore>
   };
 }
 
+/** What an earlier process left; undefined where that is nothing. */
 async function readFound(
   notesPath: string,
   file: FileHandle,
   identity: PartIdentity,
   logger: Logger,
-): Promise<readonly Range[]> {
-  const text = await readTextIfPresent(notesPath);
-  if (text === undefined) return [];
+): Promise<{ readonly ranges: readonly Range[]; readonly hasNotes: boolean } | undefined> {
+  const [text, { size }] = await Promise.all([readTextIfPresent(notesPath), file.stat()]);
+  if (text === undefined) return size === 0 ? undefined : { ranges: [], hasNotes: false };
   const ranges = parseNotes(text, identity);
-  const { size } = await file.stat();
-  if (ranges?.every((range) => range.end <= size)) return ranges;
+  if (ranges?.every((range) => range.end <= size)) return { ranges, hasNotes: true };
   logger.warn('notes of a part file are damaged or of another blob; starting afresh', { path: notesPath });
-  return [];
+  return { ranges: [], hasNotes: true };
 }
 
 /** A rename lasts when its folder is flushed. */

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { systemClock } from '../../../../src/base/clock.js';
 import { silentLogger } from '../../../../src/base/logger.js';
+import { identify } from '../../../../src/host/lock.js';
 import { createBlobFetcher } from '../../../../src/mirror/fetch/blob-fetcher.js';
 import { claimPart } from '../../../../src/mirror/fetch/part-claim.js';
 import { makeNoteLines, makeNotesHead, parseNotes } from '../../../../src/mirror/fetch/part-notes.js';
@@ -90,8 +91,9 @@ t.test('foreign or damaged notes, or a part file that is gone: from the start', 
 t.test('one at a time: who comes second waits, or goes beside one that stands still', async (t) => {
   const path = join(t.testdir(), 'blob');
   const clock = makeManualClock();
+  const identity = await identify({ root: '' }, process.pid);
   const claim = (suffix: string, signal?: AbortSignal) =>
-    claimPart({ path, clock, logger: silentLogger, signal, pid: process.pid, patienceMs: 5000, suffix });
+    claimPart({ path, clock, logger: silentLogger, signal, identity, patienceMs: 5000, suffix });
   const first = await claim('1');
   t.equal(first.isPrivate, false);
   const beside = await real(clock, claim('2'));
