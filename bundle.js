@@ -5,14 +5,20 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { build, transform } from 'esbuild';
 
-/** Parts of dockerode that hyperup never calls: SSH connections, BuildKit sessions and its own archives, a third of its code. */
+/**
+ * Parts of dockerode that hyperup never calls, most of its code: SSH connections, BuildKit sessions, its own archives and
+ * its own objects, for it is used for its connections alone (`docker/transport`).
+ */
 const unused = ['ssh2', '@grpc/grpc-js', '@grpc/proto-loader', 'protobufjs', 'tar-fs', '@balena/dockerignore'];
+const objects = 'buildkit|config|container|exec|image|network|node|plugin|secret|service|session|task|volume';
 const withoutUnused = {
   name: 'without-unused',
   setup({ onResolve, onLoad }) {
+    const nothing = () => ({ contents: 'module.exports = {};', loader: 'js' });
     const filter = new RegExp(`^(${unused.join('|')})$`);
     onResolve({ filter }, ({ path }) => ({ path, namespace: 'unused' }));
-    onLoad({ filter: /.*/, namespace: 'unused' }, () => ({ contents: 'module.exports = {};', loader: 'js' }));
+    onLoad({ filter: /.*/, namespace: 'unused' }, nothing);
+    onLoad({ filter: new RegExp(`/dockerode/lib/(${objects})\\.js$`) }, nothing);
   },
 };
 

@@ -1,5 +1,6 @@
 import { HyperupError } from '../base/errors.js';
 import type { OptionSources } from '../config/gather.js';
+import type { SetOptions } from '../config/transfer-options.js';
 import type { ClusterQuery, InstallOptions } from '../config/types.js';
 import { printNote } from './output.js';
 import type { Session } from './session.js';
@@ -42,6 +43,17 @@ export async function transferOptions(session: Session): Promise<Pick<InstallOpt
     optionSources(session),
   ]);
   const { options, notes } = await resolveTransferOptions(sources);
+  for (const note of notes) printNote(session, note);
+  return options;
+}
+
+/** What verbs need that move a release's images; notes are printed. Throws `Usage` or `InvalidConfig` with every fault. */
+export async function setOptions(session: Session): Promise<SetOptions> {
+  const [{ resolveSetOptions }, sources] = await Promise.all([
+    import('../config/transfer-options.js'),
+    optionSources(session),
+  ]);
+  const { options, notes } = await resolveSetOptions(sources, () => session.dependencies.loadKnownNames());
   for (const note of notes) printNote(session, note);
   return options;
 }

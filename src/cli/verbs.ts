@@ -1,4 +1,5 @@
 import type { Operation } from '../base/operation.js';
+import type { SetOptions } from '../config/transfer-options.js';
 import type { ClusterQuery, InstallOptions, UninstallOptions } from '../config/types.js';
 import type { ConfigureEngineResult } from '../engine/configure-engine.js';
 import type { EngineStatus } from '../engine/engine-status.js';
@@ -122,5 +123,5 @@ export interface LoadVerbs {
 
 /** The verb that fills a registry. */
 export interface SyncVerbs {
-  syncImages(options: InstallOptions, request: SyncRequest, run?: RunContext): Operation<SyncResult>;
+  syncImages(options: SetOptions, request: SyncRequest, run?: RunContext): Operation<SyncResult>;
 }

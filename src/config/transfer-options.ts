@@ -4,11 +4,17 @@ import { makeDefaults } from './defaults.js';
 import { environmentValue } from './environment.js';
 import type { OptionSources } from './gather.js';
 import { type OptionPath, optionSpec } from './option-table.js';
+import type { KnownNames } from './relations.js';
 import type { Resolved } from './resolve-options.js';
-import type { InstallOptions } from './types.js';
+import type { ClusterOptions, InstallOptions } from './types.js';
 
 /** What verbs need that move images. */
 export type TransferOptions = Pick<InstallOptions, 'images' | 'engineHost'>;
+
+/** What verbs need that move the images of a release. */
+export interface SetOptions extends TransferOptions {
+  readonly cluster: Pick<ClusterOptions, 'kubernetesVersion' | 'kubelet'>;
+}
 
 /**
  * The options of verbs that move images. Copies are made by scripts, many of them: where there is no config file and
@@ -22,11 +28,26 @@ export async function resolveTransferOptions(sources: OptionSources): Promise<Re
   return (await import('./resolve-options.js')).resolveImageOptions(sources);
 }
 
+/**
+ * As `resolveTransferOptions`, with the release. `loadKnown`: the names that an install knows, where they are needed.
+ *
+ * @throws HyperupError `Usage` or `InvalidConfig`, listing every fault at once
+ */
+export async function resolveSetOptions(
+  sources: OptionSources,
+  loadKnown: () => Promise<KnownNames>,
+): Promise<Resolved<SetOptions>> {
+  const plain = plainOptions(sources);
+  if (plain !== undefined) return { options: plain, notes: [] };
+  const [{ resolveInstallOptions }, known] = await Promise.all([import('./resolve-options.js'), loadKnown()]);
+  return resolveInstallOptions({ ...sources, known });
+}
+
 /** The few that are checked in a line each; `dryRun` is the verb's own. */
 const plainPaths: readonly OptionPath[] = ['images.mirrors', 'images.lock', 'dryRun'];
 
 /** Undefined where anything is given that takes more to check. */
-function plainOptions({ flags, env, files, host }: OptionSources): TransferOptions | undefined {
+function plainOptions({ flags, env, files, host }: OptionSources): SetOptions | undefined {
   const given = Object.keys(flags);
   const variables = Object.keys(env).filter((name) => name.startsWith('HYPERUP_'));
   const known = plainPaths.flatMap((path) => optionSpec(path).env ?? []);
@@ -37,11 +58,11 @@ function plainOptions({ flags, env, files, host }: OptionSources): TransferOptio
     const value = flags[path] ?? (variable === undefined ? undefined : environmentValue(env, variable));
     return value === undefined ? undefined : convertValue(kind, value, host);
   };
-  const { images, engineHost } = makeDefaults(host, env);
+  const { images, engineHost, cluster } = makeDefaults(host, env);
   const [mirrors, lock] = [valueAt('images.mirrors') ?? [], valueAt('images.lock')];
   if (!Array.isArray(mirrors) || !mirrors.every((mirror) => typeof mirror === 'string' && mirror !== ''))
     return undefined;
   if (lock !== undefined && (typeof lock !== 'string' || !isAbsolute(lock))) return undefined;
   if (!isAbsolute(images.cacheDir)) return undefined;
-  return { images: { ...images, mirrors, lock }, engineHost };
+  return { images: { ...images, mirrors, lock }, engineHost, cluster };
 }

@@ -1,15 +1,13 @@
 import { HyperupError, isHyperupError, messageOf } from '../base/errors.js';
+import type { SetOptions } from '../config/transfer-options.js';
 import type { InstallOptions } from '../config/types.js';
 import type { Engine } from '../docker/types.js';
-import { ensureKubeletImage, kubeletImageReference } from '../imagebuild/kubelet-image.js';
 import type { BlobStage } from '../mirror/bundle/blob-stage.js';
 import type { BundledImage } from '../mirror/bundle/bundle-format.js';
-import { type CollectedImage, collectArchive } from '../mirror/bundle/collect-archive.js';
-import { collectFromRegistry } from '../mirror/bundle/collect-registry.js';
+import type { CollectedImage } from '../mirror/bundle/collect-archive.js';
 import type { BlobFetcher } from '../mirror/content/types.js';
 import { formatPlatform } from '../mirror/copy/choose-platform.js';
 import { resolveImage } from '../mirror/copy/resolve.js';
-import { readLockFile } from '../mirror/lock/lock-file.js';
 import { lockedDigests, lockedImage, lockedPlatform } from '../mirror/lock/lookup.js';
 import type { ImageLock } from '../mirror/lock/types.js';
 import { parseMirrors } from '../mirror/mirror-spec.js';
@@ -61,7 +59,9 @@ export interface CollectedSet {
 
 /** The lock that every image is held to, where the user named one. */
 export async function readChosenLock({ lock }: InstallOptions['images']): Promise<ImageLock | undefined> {
-  return lock === undefined ? undefined : await readLockFile(lock);
+  if (lock === undefined) return undefined;
+  // YAML and its schema take as long to load as all else.
+  return await (await import('../mirror/lock/lock-file.js')).readLockFile(lock);
 }
 
 /** The release's images in that layout, chosen add-ons and the user's own; each reference once. Throws `Usage`. */
@@ -94,7 +94,7 @@ export function wantedImages(
 }
 
 /** The layouts of the release that an install would try, first to last. */
-export function plannedReleases({ cluster }: Pick<InstallOptions, 'cluster'>): readonly ReleaseSpec[] {
+export function plannedReleases({ cluster }: Pick<SetOptions, 'cluster'>): readonly ReleaseSpec[] {
   const plan = planKubelet(cluster.kubelet, releaseFor(cluster.kubernetesVersion));
   return plan.layouts.map((layout) => releaseFor(cluster.kubernetesVersion, layout));
 }
@@ -141,6 +141,7 @@ export async function collectWanted(
     const step = { type: 'step', step: `image ${image.name}`, title: image.reference } as const;
     emit({ ...step, state: 'started' });
     try {
+      const { collectFromRegistry } = await import('../mirror/bundle/collect-registry.js');
       const found = await collectFromRegistry(askedReference(image), {
         ...tools,
         lock,
@@ -238,6 +239,8 @@ export async function collectFromEngine(
   if (wanted.length === 0 || engine === undefined) return found;
   const step = { type: 'step', step: 'engine images', title: `Save ${wanted.length} images of the engine` } as const;
   emit({ ...step, state: 'started' });
+  // Most have everything from mirrors, and archives their time to load.
+  const { collectArchive } = await import('../mirror/bundle/collect-archive.js');
   const archive = await engine.saveImages(wanted.map(({ reference }) => reference));
   for (const { tags, ...image } of await collectArchive(archive, stage, { gzip: choice.compress, signal })) {
     for (const tag of tags) found.set(formatReference(parseReference(tag)), image);
@@ -249,44 +252,6 @@ export async function collectFromEngine(
   }
   emit({ ...step, state: 'done' });
   return found;
-}
-
-/**
- * The built-in kubelet's image: the engine's where it is of this very hyperup and Node, else made now, into the stage
- * alone. Undefined for another platform than this machine's: it is made of this machine's own programs.
- */
-export async function collectKubelet(
-  options: InstallOptions,
-  choice: Pick<CollectChoice, 'compress'>,
-  tools: CollectTools,
-  stage: BlobStage,
-  runtime: Runtime,
-): Promise<BundledImage> {
-  const { engine, platform } = tools;
-  const reference = kubeletImageReference(runtime.packageVersion);
-  const full = formatReference(parseReference(reference));
-  let made: readonly CollectedImage[] | undefined;
-  await ensureKubeletImage({
-    engine: {
-      inspectImage: async (name) => await engine?.inspectImage(name),
-      loadImage: async (archive) => {
-        made = await collectArchive(archive, stage, { gzip: choice.compress });
-        return [reference];
-      },
-    },
-    run: runtime.host.run,
-    packageRoot: runtime.packageRoot,
-    packageVersion: runtime.packageVersion,
-    nodePath: process.execPath,
-    nodeVersion: process.version,
-    cacheDir: options.images.cacheDir,
-    architecture: platform.architecture,
-    signal: runtime.signal,
-  });
-  const wanted: WantedImage = { name: 'kubelet', reference: full, digest: undefined, role: 'kubelet' };
-  const image = made?.[0] ?? (await collectFromEngine([wanted], choice, tools, stage, runtime)).get(full);
-  if (image === undefined) throw new HyperupError('BuildFailed', `save ${reference}: it could not be made`);
-  return { name: 'kubelet', reference: full, role: 'kubelet', ...partsOf(image) };
 }
 
 /** Without what else its collector said of it. */

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { isHyperupError, messageOf } from '../base/errors.js';
 import { type Operation, startOperation } from '../base/operation.js';
-import type { InstallOptions } from '../config/types.js';
+import type { SetOptions } from '../config/transfer-options.js';
 import { openStage } from '../mirror/bundle/blob-stage.js';
 import type { BundledImage, BundleManifest } from '../mirror/bundle/bundle-format.js';
 import {
@@ -63,7 +63,7 @@ interface FoundImage {
  * each layer as it comes in. Names appear there once all is there. Throws `ImageUnavailable` naming what no source has,
  * and what `syncToRegistry` and `pushToRegistry` throw.
  */
-export function syncImages(options: InstallOptions, request: SyncRequest, run: RunContext = {}): Operation<SyncResult> {
+export function syncImages(options: SetOptions, request: SyncRequest, run: RunContext = {}): Operation<SyncResult> {
   return startOperation(async (emit, signal) => {
     const runtime = makeRuntime(run, emit, signal);
     const target = parseRegistryTarget(request.to);
@@ -113,7 +113,7 @@ export function syncImages(options: InstallOptions, request: SyncRequest, run: R
 /** Asks the engine, and the mirrors for manifests: what nobody has ends the run before anything moves. */
 async function findImages(
   wanted: readonly WantedImage[],
-  options: InstallOptions,
+  options: SetOptions,
   tools: CollectTools,
   { emit, signal, clock }: Runtime,
 ): Promise<readonly FoundImage[]> {

@@ -1,7 +1,7 @@
 import { formatBytes, formatDuration } from '../../base/bytes.js';
 import { HyperupError } from '../../base/errors.js';
 import type { LoadResult, SavePlan, SaveResult, Serving, SyncResult } from '../../provision/bundle-verbs.js';
-import { flagOption, installOptions, listOption, textOption, transferOptions } from '../options.js';
+import { flagOption, installOptions, listOption, setOptions, textOption, transferOptions } from '../options.js';
 import { printResult } from '../output.js';
 import { parseSize } from '../parse-size.js';
 import { runTransfer } from '../run-transfer.js';
@@ -65,7 +65,7 @@ export async function serveImagesAction(session: Session): Promise<number> {
 
 /** `images sync --to docker://…`: the release's set into a private registry. */
 export async function syncImagesAction(session: Session): Promise<number> {
-  const options = await installOptions(session);
+  const options = await setOptions(session);
   const request = { ...setOf(session), to: textOption(session, 'to') ?? '' };
   const verbs = await session.dependencies.loadSyncVerbs();
   session.describeStop('stopping; what has come in is kept for the next run');

@@ -43,7 +43,7 @@ export interface SyncedImage {
 
 const imagesAtOnce = 3;
 /** Of one image: together not many more than those of an image that is copied alone. */
-const blobsAtOnce = 2;
+const blobsAtOnce = 3;
 
 /**
  * Copies images of one platform from mirrors into one registry, several at once, each layer as it comes in. A blob that

@@ -71,17 +71,28 @@ export async function copyImage(request: CopyRequest): Promise<CopyReport> {
 async function transferAll(missing: readonly Descriptor[], meter: TransferMeter, request: CopyRequest): Promise<void> {
   const { source, target, uploads, fetcher, cacheDir, signal, logger, emit, concurrency = blobsAtOnce } = request;
   const largestFirst = [...missing].sort((a, b) => b.size - a.size);
+  const long = largestFirst.filter(({ size }) => size > heldWholeBytes);
+  const short = largestFirst.filter(({ size }) => size <= heldWholeBytes);
+  let goOn: () => void = () => {};
+  const underWay = new Promise<void>((resolve) => {
+    goOn = resolve;
+  });
+  const onBytes = (bytes: number, origin: string | undefined) => {
+    goOn();
+    meter.add(bytes, origin);
+  };
+  const transfer = (blob: Descriptor, stop: AbortSignal) =>
+    transferBlob(blob, { source, target, uploads, fetcher, cacheDir, onBytes, signal: stop, logger });
   const groups = [
-    { blobs: largestFirst.filter(({ size }) => size > heldWholeBytes), limit: concurrency },
-    { blobs: largestFirst.filter(({ size }) => size <= heldWholeBytes), limit: shortBlobsAtOnce },
+    (stop: AbortSignal) => inParallel(long, concurrency, stop, transfer).finally(goOn),
+    async (stop: AbortSignal) => {
+      // What takes longest comes first.
+      await underWay;
+      await inParallel(short, shortBlobsAtOnce, stop, transfer);
+    },
   ];
-  const onBytes = (bytes: number, origin: string | undefined) => meter.add(bytes, origin);
   try {
-    await inParallel(groups, groups.length, signal, ({ blobs, limit }, stop) =>
-      inParallel(blobs, limit, stop, (blob, stopOne) =>
-        transferBlob(blob, { source, target, uploads, fetcher, cacheDir, onBytes, signal: stopOne, logger }),
-      ),
-    );
+    await inParallel(groups, groups.length, signal, (group, stop) => group(stop));
     if (missing.length > 0) meter.end();
   } catch (error) {
     const left = await describeLeftovers(missing, request);

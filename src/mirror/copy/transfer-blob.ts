@@ -114,7 +114,6 @@ async function sendWhole(blob: Descriptor, origins: readonly BlobOrigin[], trans
 async function sendThrough(blob: Descriptor, origins: readonly BlobOrigin[], transfer: BlobTransfer): Promise<void> {
   const { fetcher, cacheDir, onBytes, signal, uploads, target, logger } = transfer;
   const path = stagedPath(cacheDir, blob.digest);
-  await makeFolder(dirname(path), 0o700);
   // The registry that serves needn't wait for the one that takes.
   let upload: ResumableUpload | undefined;
   const begun = (async () => {
@@ -148,6 +147,7 @@ async function sendThrough(blob: Descriptor, origins: readonly BlobOrigin[], tra
       verified();
     };
     const { push: onPrefix, restart: onRestart } = pipe;
+    await makeFolder(dirname(path), 0o700);
     await fetcher.fetch({ blob, origins, path, onPrefix, onRestart, onVerified, onBytes, signal: both });
     onVerified();
   } catch (error) {

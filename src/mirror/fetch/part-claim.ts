@@ -43,7 +43,7 @@ export async function claimPart(options: PartClaimOptions): Promise<PartClaim> {
   } catch (error) {
     throw fileError('make the folder of', path, error);
   }
-  let seen = await progressOf(partPath);
+  let seen: string | undefined;
   let movedMs = clock.monotonicMs();
   for (;;) {
     throwIfAborted(signal, `fetch ${path}`);
