@@ -21,6 +21,18 @@ export async function makeFolder(path: string, mode = 0o777): Promise<void> {
   }
 }
 
+/** What needs a folder that is most often there: tried first, and again once the folder is made. */
+export async function withFolder<T>(folder: string, work: () => Promise<T>, mode?: number): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
+    if (errnoOf(cause) !== 'ENOENT') throw error;
+    await makeFolder(folder, mode);
+    return await work();
+  }
+}
+
 /** Whatever the making said (`EEXIST`, or `EROFS` and `EACCES` from some file systems): a folder that is there is good. */
 async function acceptFolder(path: string, error: unknown): Promise<void> {
   const found = await stat(path).catch(() => undefined);

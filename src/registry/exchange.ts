@@ -50,7 +50,7 @@ const maxRedirects = 10;
 /** Fewer pauses and resumptions of the socket than with the default of 64 KiB. */
 const bodyBufferBytes = 512 * 1024;
 /** From here on a connection of its own, read block by block, is worth it. */
-const directBytes = 4 * 1024 * 1024;
+const directBytes = 1024 * 1024;
 
 /**
  * One request and its answer, whatever the status. Redirects of GET and HEAD are followed, without credentials where

@@ -17,7 +17,7 @@ export interface PrefixPipe {
 }
 
 /** What may wait in memory for one reader: a fetcher's chunks have up to 1 MiB, and it keeps the rest in its file. */
-const queuedChunks = 4;
+const queuedChunks = 1;
 
 /** Joins a fetcher to a reader that wants a blob from some byte on, which is known once `begun` resolves. */
 export function makePrefixPipe(begun: Promise<number>): PrefixPipe {

@@ -1,11 +1,10 @@
 import { createReadStream } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { isHyperupError, messageOf, throwIfAborted } from '../../base/errors.js';
 import type { Logger } from '../../base/logger.js';
-import { makeFolder } from '../../base/make-folder.js';
 import type { Descriptor } from '../../registry/types.js';
 import { verifiedChunks } from '../content/digest.js';
 import type { BlobFetcher, BlobOrigin, ImageReader, ImageWriter } from '../content/types.js';
@@ -19,6 +18,8 @@ export interface BlobTransfer {
   readonly uploads: BlobUploads | undefined;
   readonly fetcher: BlobFetcher;
   readonly cacheDir: string;
+  /** Resolves when the folder of `stagedPath` is there. */
+  readonly staging: Promise<void>;
   /** As `FetchBlobRequest.onBytes`. */
   readonly onBytes: (bytes: number, origin: string | undefined) => void;
   readonly signal: AbortSignal;
@@ -112,7 +113,7 @@ async function sendWhole(blob: Descriptor, origins: readonly BlobOrigin[], trans
 
 /** Sends the blob on as it comes in, while its file is kept for a second run. */
 async function sendThrough(blob: Descriptor, origins: readonly BlobOrigin[], transfer: BlobTransfer): Promise<void> {
-  const { fetcher, cacheDir, onBytes, signal, uploads, target, logger } = transfer;
+  const { fetcher, cacheDir, staging, onBytes, signal, uploads, target, logger } = transfer;
   const path = stagedPath(cacheDir, blob.digest);
   // The registry that serves needn't wait for the one that takes.
   let upload: ResumableUpload | undefined;
@@ -147,7 +148,7 @@ async function sendThrough(blob: Descriptor, origins: readonly BlobOrigin[], tra
       verified();
     };
     const { push: onPrefix, restart: onRestart } = pipe;
-    await makeFolder(dirname(path), 0o700);
+    await staging;
     await fetcher.fetch({ blob, origins, path, onPrefix, onRestart, onVerified, onBytes, signal: both });
     onVerified();
   } catch (error) {

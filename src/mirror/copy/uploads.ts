@@ -5,7 +5,7 @@ import type { Readable } from 'node:stream';
 import { isHyperupError, messageOf } from '../../base/errors.js';
 import { readTextIfPresent } from '../../base/files.js';
 import type { Logger } from '../../base/logger.js';
-import { makeFolder } from '../../base/make-folder.js';
+import { withFolder } from '../../base/make-folder.js';
 import type { BlobUpload, Descriptor, RegistryClient } from '../../registry/types.js';
 
 /** An upload of one blob that a later process can go on with. */
@@ -131,8 +131,7 @@ function sessionFile(stateDir: string, host: string, path: string, digest: strin
 
 /** kill -9 loses nothing of what was written, so nothing is flushed; what a power failure leaves is found to be damaged. */
 async function writeLocation(file: string, location: string): Promise<void> {
-  await makeFolder(dirname(file), 0o700);
-  await writeFile(file, JSON.stringify({ location }), { mode: 0o600 });
+  await withFolder(dirname(file), () => writeFile(file, JSON.stringify({ location }), { mode: 0o600 }), 0o700);
 }
 
 /** Undefined where there is none; a damaged file is as good as none. */

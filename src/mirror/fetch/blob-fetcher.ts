@@ -2,7 +2,7 @@ import { createReadStream } from 'node:fs';
 import type { Clock } from '../../base/clock.js';
 import { HyperupError, throwIfAborted } from '../../base/errors.js';
 import type { Logger } from '../../base/logger.js';
-import { identify, type ProcessIdentity } from '../../host/lock.js';
+import { identify } from '../../host/lock.js';
 import type { BlobFetcher, FetchBlobRequest, FetchedFrom } from '../content/types.js';
 import { type RoundLimits, runRound } from './blob-round.js';
 import { type ConnectionLimits, makeConnectionBudget } from './connection-budget.js';
@@ -49,7 +49,7 @@ export interface BlobFetcherOptions {
 const connectionLimits: ConnectionLimits = { perHost: 8, total: 16 };
 const roundLimits: RoundLimits = {
   minSegment: 1 << 20,
-  buffered: 2 << 20,
+  buffered: 1 << 20,
   silenceMs: 10_000,
   softSilenceMs: 2_000,
   tickMs: 100,
@@ -76,7 +76,8 @@ export function createBlobFetcher(options: BlobFetcherOptions): BlobFetcher {
   const liars = new Map<string, Set<string>>();
   const busyPaths = new Map<string, Promise<unknown>>();
   let privateParts = 0;
-  let self: Promise<ProcessIdentity> | undefined;
+  const self = identify({ root: '' }, process.pid);
+  self.catch(() => {});
 
   function meterOf(host: string): OriginMeter {
     const known = meters.get(host);
@@ -179,7 +180,6 @@ export function createBlobFetcher(options: BlobFetcherOptions): BlobFetcher {
   async function fetchToDisk(request: FetchBlobRequest, path: string): Promise<readonly FetchedFrom[]> {
     const { blob, signal } = request;
     const suffix = `${process.pid}-${++privateParts}`;
-    self ??= identify({ root: '' }, process.pid);
     const claim = await claimPart({
       path,
       clock,

@@ -4,7 +4,7 @@ import type { Clock } from '../../base/clock.js';
 import { isHyperupError, throwIfAborted } from '../../base/errors.js';
 import { fileError } from '../../base/files.js';
 import type { Logger } from '../../base/logger.js';
-import { makeFolder } from '../../base/make-folder.js';
+import { withFolder } from '../../base/make-folder.js';
 import { acquireLock, type ProcessIdentity } from '../../host/lock.js';
 
 /** A part file that nobody else writes to. */
@@ -38,27 +38,24 @@ const pollMs = 250;
 export async function claimPart(options: PartClaimOptions): Promise<PartClaim> {
   const { path, clock, logger, signal, identity, patienceMs, suffix } = options;
   const partPath = `${path}.part`;
-  try {
-    await makeFolder(dirname(path));
-  } catch (error) {
-    throw fileError('make the folder of', path, error);
-  }
+  const lockIt = () =>
+    acquireLock({
+      path: `${partPath}.lock`,
+      host: { root: '' },
+      clock,
+      pid: identity.pid,
+      identity,
+      command: 'fetch a blob',
+    });
   let seen: string | undefined;
   let movedMs = clock.monotonicMs();
   for (;;) {
     throwIfAborted(signal, `fetch ${path}`);
     try {
-      const lock = await acquireLock({
-        path: `${partPath}.lock`,
-        host: { root: '' },
-        clock,
-        pid: identity.pid,
-        identity,
-        command: 'fetch a blob',
-      });
+      const lock = await withFolder(dirname(path), lockIt);
       return { partPath, isPrivate: false, release: () => lock.release() };
     } catch (error) {
-      if (!isHyperupError(error, 'Locked')) throw error;
+      if (!isHyperupError(error, 'Locked')) throw fileError('claim', partPath, error);
     }
     const progress = await progressOf(partPath);
     if (progress !== seen) {

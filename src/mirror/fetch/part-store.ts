@@ -117,13 +117,14 @@ export async function openDiskPart(options: DiskPartOptions): Promise<PartStore>
       }),
     note: (ranges) =>
       guard('note in', async () => {
-        // Written anew for a torn last line must not swallow the first of ours.
         if (notes === undefined) {
+          const head = makeNotesHead(identity) + makeNoteLines(found);
+          // Written anew for a torn last line must not swallow the first of ours.
+          if (hasNotes) await writeAtomic(notesPath, head, 0o644, { flush: false });
+          notes = await open(notesPath, 'a', 0o644);
+          await notes.appendFile(hasNotes ? makeNoteLines(ranges) : head + makeNoteLines(ranges));
           hasNotes = true;
-          await writeAtomic(notesPath, makeNotesHead(identity) + makeNoteLines(found), 0o644, { flush: false });
-          notes = await open(notesPath, 'a');
-        }
-        await notes.appendFile(makeNoteLines(ranges));
+        } else await notes.appendFile(makeNoteLines(ranges));
       }),
     restart: async () => {
       found = [];

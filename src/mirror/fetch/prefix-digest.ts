@@ -4,7 +4,7 @@ import { HyperupError } from '../../base/errors.js';
 import type { PartStore } from './part-store.js';
 
 /** How much is kept in memory for a reader that is a little behind; beyond it comes from the file. */
-const heldLimit = 4 << 20;
+const heldLimit = 1 << 20;
 /** How much is read at a time of what came out of order. */
 const readBytes = 1 << 20;
 
