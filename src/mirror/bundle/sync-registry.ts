@@ -11,6 +11,7 @@ import { inParallel } from '../copy/in-parallel.js';
 import { readManifest } from '../copy/read-manifest.js';
 import { readResolved } from '../copy/registry-reader.js';
 import type { ResolvedImage } from '../copy/resolve.js';
+import { makeTurns, type Turns } from '../copy/turns.js';
 import { makeBlobUploads } from '../copy/uploads.js';
 import { walkImage } from '../copy/walk-image.js';
 import { type PushedImage, type RegistryTarget, targetReference } from './push-registry.js';
@@ -37,7 +38,7 @@ export interface SyncOptions {
 
 export interface SyncedImage {
   readonly image: PushedImage;
-  /** Gives it its name; until then the target has its blobs alone. */
+  /** Gives it its name; until then the target has its blobs alone. Resolves when the cache is tidy too. */
   name(): Promise<void>;
 }
 
@@ -55,8 +56,6 @@ export async function syncToRegistry(
   options: SyncOptions,
 ): Promise<readonly SyncedImage[]> {
   const { platform, signal } = options;
-  /** The repository that has it. */
-  const seen = new Map<string, string>();
   const images = leaveToFirst(
     await Promise.all(
       sources.map(async ({ reference, resolved }) => {
@@ -67,8 +66,34 @@ export async function syncToRegistry(
     ),
   );
   const synced = new Map<string, SyncedImage>();
+  const shared: Shared = { seen: new Map(), removals: [], turns: makeTurns(options.clock) };
+  try {
+    await syncAll(images, synced, shared, options);
+  } catch (error) {
+    await Promise.all(shared.removals);
+    throw error;
+  }
+  return sources.flatMap(({ reference }) => synced.get(reference) ?? []);
+}
+
+/** What the images of one run have in common. */
+interface Shared {
+  /** The repository that has a blob. */
+  readonly seen: Map<string, string>;
+  /** Files of the cache that are being removed. */
+  readonly removals: Promise<void>[];
+  readonly turns: Turns;
+}
+
+async function syncAll(
+  images: readonly SharingImage[],
+  synced: Map<string, SyncedImage>,
+  shared: Shared,
+  options: SyncOptions,
+): Promise<void> {
+  const { signal } = options;
   await inParallel(images, imagesAtOnce, signal, async (image, stop) => {
-    synced.set(image.reference, await syncOne(image, seen, { ...options, signal: stop }));
+    synced.set(image.reference, await syncOne(image, shared, { ...options, signal: stop }));
   });
   const sharing = images.filter(({ reference, others }) => {
     return others.size > 0 && synced.get(reference)?.image.changed === true;
@@ -76,11 +101,10 @@ export async function syncToRegistry(
   await inParallel(sharing, imagesAtOnce, signal, async (image, stop) => {
     const isSent = new Set(image.digests.filter((digest) => !image.others.has(digest)));
     const again = { ...image, others: isSent, isMissing: true };
-    const { image: rest, name } = await syncOne(again, seen, { ...options, signal: stop });
+    const { image: rest, name } = await syncOne(again, shared, { ...options, signal: stop });
     const movedBytes = (synced.get(image.reference)?.image.movedBytes ?? 0) + rest.movedBytes;
     synced.set(image.reference, { image: { ...rest, movedBytes }, name });
   });
-  return sources.flatMap(({ reference }) => synced.get(reference) ?? []);
 }
 
 interface ReadImage {
@@ -122,7 +146,7 @@ function remembering(reader: ImageReader): ImageReader {
 
 async function syncOne(
   { reference, reader, others, isMissing = false }: SharingImage,
-  seen: Map<string, string>,
+  { seen, removals, turns }: Shared,
   options: SyncOptions,
 ): Promise<SyncedImage> {
   const { target, clients, cacheDir, logger, signal } = options;
@@ -134,7 +158,11 @@ async function syncOne(
     const repository = seen.get(digest);
     return repository === undefined ? [] : [repository];
   };
-  const writer = await openRegistryWriter(formatReference(place), { registries: clients }, { mountFrom, scheme });
+  const writer = await openRegistryWriter(
+    formatReference(place),
+    { registries: clients },
+    { mountFrom, mountsFirst: isMissing, scheme },
+  );
   const naming: (() => Promise<void>)[] = [];
   let changed = true;
   const nameless: ImageWriter = {
@@ -162,6 +190,8 @@ async function syncOne(
     source: reader,
     target: nameless,
     concurrency: blobsAtOnce,
+    turns,
+    onRemoving: (work) => removals.push(work),
     uploads: makeBlobUploads({ client, path, stateDir: join(cacheDir, 'uploads'), logger }),
     reference: tag,
     cacheDir: join(cacheDir, 'copy'),
@@ -171,6 +201,7 @@ async function syncOne(
     image: { reference, target: formatReference(place), digest, movedBytes: bytes.moved, changed },
     name: async () => {
       if (changed) for (const put of naming) await put();
+      await Promise.all(removals);
     },
   };
 }

@@ -8,6 +8,8 @@ import type { ContentDeps, ImageWriter } from './types.js';
 export interface RegistryWriterOptions {
   /** Repositories of the same registry that may have a blob. */
   readonly mountFrom?: ((digest: string) => readonly string[]) | undefined;
+  /** They have it: mounted without asking first whether the target has it too. */
+  readonly mountsFirst?: boolean | undefined;
   /** Where the user named it. */
   readonly scheme?: 'http' | 'https' | undefined;
 }
@@ -20,7 +22,7 @@ export interface RegistryWriterOptions {
 export async function openRegistryWriter(
   reference: string,
   deps: Pick<ContentDeps, 'registries'>,
-  { mountFrom = () => [], scheme }: RegistryWriterOptions = {},
+  { mountFrom = () => [], mountsFirst = false, scheme }: RegistryWriterOptions = {},
 ): Promise<ImageWriter> {
   const { domain, path } = parseReference(reference);
   const name = `docker://${domain}/${path}`;
@@ -36,9 +38,11 @@ export async function openRegistryWriter(
     name,
     accepts: { index: true, oci: true },
     hasBlob: async (blob, signal) => {
+      const mountIt = () => mount(client, path, blob.digest, mountFrom(blob.digest), begun, signal);
+      if (mountsFirst && (await mountIt())) return true;
       const found = await client.headBlob(path, blob.digest, { signal });
       if (found) return found.size === blob.size;
-      return mount(client, path, blob.digest, mountFrom(blob.digest), begun, signal);
+      return !mountsFirst && (await mountIt());
     },
     putBlob: async (blob, content, signal) => {
       hearErrors(content);

@@ -6,8 +6,9 @@ import { toAccepted } from '../content/convert-manifests.js';
 import type { CopyReport } from '../content/types.js';
 import { inParallel } from './in-parallel.js';
 import { describeLeftovers } from './leftovers.js';
-import { heldWholeBytes, stagedPath, transferBlob } from './transfer-blob.js';
+import { type BlobTransfer, heldWholeBytes, stagedPath, transferBlob } from './transfer-blob.js';
 import { makeTransferMeter, type TransferMeter } from './transfer-meter.js';
+import { makeTurns } from './turns.js';
 import type { CopyPlan, CopyRequest } from './types.js';
 import { type ImageTree, walkImage } from './walk-image.js';
 
@@ -40,6 +41,8 @@ export async function copyImage(request: CopyRequest): Promise<CopyReport> {
   const isStaged = (source.origins ?? []).length > 0 && target.stagingPath === undefined;
   const staging = isStaged ? makeFolder(dirname(stagedPath(cacheDir, 'sha256:x')), 0o700) : Promise.resolve();
   staging.catch(() => {});
+  const removals: Promise<void>[] = [];
+  const { onRemoving = (work) => removals.push(work) } = request;
   try {
     const tree = await walkImage(source, platform, signal);
     const manifests = acceptedManifests(tree, request);
@@ -56,12 +59,13 @@ export async function copyImage(request: CopyRequest): Promise<CopyReport> {
       source: source.name,
       totalBytes: sizeOf(plan.missing),
     });
-    await transferAll(plan.missing, meter, staging, request);
+    await transferAll(plan.missing, meter, { staging, onRemoving }, request);
     for (const manifest of manifests) {
       throwIfAborted(signal, `copy ${source.name}`);
       await target.putManifest(manifest, manifest === root ? reference : undefined, signal);
     }
     await target.commit(signal);
+    await Promise.all(removals);
     return {
       digest: root.digest,
       blobs: { copied: plan.missing.length, present: plan.present.length },
@@ -77,7 +81,7 @@ export async function copyImage(request: CopyRequest): Promise<CopyReport> {
 async function transferAll(
   missing: readonly Descriptor[],
   meter: TransferMeter,
-  staging: Promise<void>,
+  cache: Pick<BlobTransfer, 'staging' | 'onRemoving'>,
   request: CopyRequest,
 ): Promise<void> {
   const { source, target, uploads, fetcher, cacheDir, signal, logger, emit, concurrency = blobsAtOnce } = request;
@@ -93,9 +97,14 @@ async function transferAll(
     meter.add(bytes, origin);
   };
   const transfer = (blob: Descriptor, stop: AbortSignal) =>
-    transferBlob(blob, { source, target, uploads, fetcher, cacheDir, staging, onBytes, signal: stop, logger });
+    transferBlob(blob, { source, target, uploads, fetcher, cacheDir, ...cache, onBytes, signal: stop, logger });
+  const { turns = makeTurns(request.clock) } = request;
+  const inTurn = async (blob: Descriptor, stop: AbortSignal) => {
+    const leave = await turns.take(blob.size, stop);
+    await transfer(blob, stop).finally(leave);
+  };
   const groups = [
-    (stop: AbortSignal) => inParallel(long, concurrency, stop, transfer).finally(goOn),
+    (stop: AbortSignal) => inParallel(long, concurrency, stop, inTurn).finally(goOn),
     async (stop: AbortSignal) => {
       // What takes longest comes first.
       await underWay;

@@ -18,6 +18,8 @@ export interface BlobTransfer {
   readonly uploads: BlobUploads | undefined;
   readonly fetcher: BlobFetcher;
   readonly cacheDir: string;
+  /** Takes the removal of a file, which the copy has to wait for and this blob hasn't; it never rejects. */
+  readonly onRemoving: (work: Promise<void>) => void;
   /** Resolves when the folder of `stagedPath` is there. */
   readonly staging: Promise<void>;
   /** As `FetchBlobRequest.onBytes`. */
@@ -113,7 +115,7 @@ async function sendWhole(blob: Descriptor, origins: readonly BlobOrigin[], trans
 
 /** Sends the blob on as it comes in, while its file is kept for a second run. */
 async function sendThrough(blob: Descriptor, origins: readonly BlobOrigin[], transfer: BlobTransfer): Promise<void> {
-  const { fetcher, cacheDir, staging, onBytes, signal, uploads, target, logger } = transfer;
+  const { fetcher, cacheDir, staging, onRemoving, onBytes, signal, uploads, target, logger } = transfer;
   const path = stagedPath(cacheDir, blob.digest);
   // The registry that serves needn't wait for the one that takes.
   let upload: ResumableUpload | undefined;
@@ -164,7 +166,11 @@ async function sendThrough(blob: Descriptor, origins: readonly BlobOrigin[], tra
     logger.debug('A blob is sent again', { digest: blob.digest, err: messageOf(failure.error) });
     failure = await outcomeOf(sendFile(blob, path, upload, transfer));
   }
-  await rm(path, { force: true });
+  // It takes the kernel a while to free a large file's pages.
+  const removal = rm(path, { force: true }).catch((error: unknown) => {
+    logger.warn('a file that is of no more use cannot be removed', { path, err: messageOf(error) });
+  });
+  onRemoving(removal);
 }
 
 async function sendFile(

@@ -3,6 +3,7 @@ import type { Logger } from '../../base/logger.js';
 import type { EmitProgress } from '../../base/progress.js';
 import type { Descriptor, Platform } from '../../registry/types.js';
 import type { BlobFetcher, ImageReader, ImageWriter } from '../content/types.js';
+import type { Turns } from './turns.js';
 import type { BlobUploads } from './uploads.js';
 
 /** One image, or index of images, on its way from one place to another. */
@@ -24,6 +25,10 @@ export interface CopyRequest {
   readonly signal?: AbortSignal | undefined;
   readonly logger: Logger;
   readonly clock: Clock;
+  /** Takes what is still being removed of the cache when the copy is done; where it is absent, that is waited for. */
+  readonly onRemoving?: ((work: Promise<void>) => void) | undefined;
+  /** Who begins among the long blobs of several copies; their own where absent. */
+  readonly turns?: Turns | undefined;
   /** Blobs at once. Default 4. */
   readonly concurrency?: number | undefined;
 }
