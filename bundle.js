@@ -22,6 +22,24 @@ const withoutUnused = {
   },
 };
 
+/**
+ * What docker-modem and dockerode load and hyperup seldom or never uses: Node's TLS, for engines that are reached over
+ * it alone; compression, for archives that dockerode would make; lines for debugging.
+ */
+const lateParts = {
+  name: 'late-parts',
+  setup({ onResolve, onLoad }) {
+    const isTheirs = ({ importer }) => /[/]node_modules[/](docker-modem|dockerode)[/]/.test(importer);
+    onResolve({ filter: /^(https|zlib|debug)$/ }, (args) =>
+      isTheirs(args) ? { path: args.path, namespace: 'late-parts' } : undefined,
+    );
+    onLoad({ filter: /^debug$/, namespace: 'late-parts' }, () => ({ contents: 'module.exports = () => () => {};' }));
+    onLoad({ filter: /.*/, namespace: 'late-parts' }, ({ path }) => ({
+      contents: `module.exports = new Proxy({}, { get: (_, name) => require('node:${path}')[name] });`,
+    }));
+  },
+};
+
 /** Zod's messages in 50 languages; its English ones come apart from them. */
 const withoutLocales = {
   name: 'without-locales',
@@ -98,7 +116,7 @@ const common = {
   logLevel: 'warning',
   // What asks for its own place takes a path too.
   define: { 'import.meta.url': '__filename' },
-  plugins: [withoutUnused, withoutLocales, withoutPrograms, websocketMask],
+  plugins: [withoutUnused, withoutLocales, withoutPrograms, lateParts, websocketMask],
   // Loaded only where a certificate is issued; they don't survive bundling.
   external: ['@peculiar/x509', 'reflect-metadata'],
 };

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { chmod, chown, open, readFile, realpath, rename, rm, stat } from 'node:fs/promises';
+import { chmod, chown, open, readFile, realpath, rename, rm, stat, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { errnoOf, HyperupError, messageOf } from './errors.js';
 import { makeFolder } from './make-folder.js';
@@ -48,6 +48,15 @@ export async function readTextIfPresent(path: string): Promise<string | undefine
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return undefined;
     throw fileError('read', path, error);
+  }
+}
+
+/** Removes a file that may be gone already. Rejects with the file system's own error. */
+export async function removeFile(path: string): Promise<void> {
+  try {
+    await unlink(path);
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT') throw error;
   }
 }
 

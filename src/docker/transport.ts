@@ -1,5 +1,4 @@
 import { Agent as HttpAgent, IncomingMessage } from 'node:http';
-import { Agent as HttpsAgent } from 'node:https';
 import type { Socket } from 'node:net';
 import { finished, type Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
@@ -91,7 +90,11 @@ export function makeTransport(
 ): Transport {
   const agent =
     connection.kind === 'tls'
-      ? new HttpsAgent({ keepAlive, maxFreeSockets: idleConnections, rejectUnauthorized: connection.verify })
+      ? new (process.getBuiltinModule('node:https').Agent)({
+          keepAlive,
+          maxFreeSockets: idleConnections,
+          rejectUnauthorized: connection.verify,
+        })
       : new HttpAgent({ keepAlive, maxFreeSockets: idleConnections, ...nameless });
   // For every request docker-modem renders its options in depth, for a debug line that nobody sees: with the
   // connections of 20 streams in the agent that costs 20 ms of CPU a call.

@@ -1,5 +1,4 @@
 import { request as httpRequest, type IncomingMessage } from 'node:http';
-import { request as httpsRequest } from 'node:https';
 import type { Socket } from 'node:net';
 import type { Connection } from './endpoint.js';
 
@@ -35,7 +34,7 @@ export function dialUpgrade(
     };
     const request =
       connection.kind === 'tls'
-        ? httpsRequest({ ...options, ...tlsOptions(connection) })
+        ? process.getBuiltinModule('node:https').request({ ...options, ...tlsOptions(connection) })
         : httpRequest({ ...options, ...addressOf(connection) });
     const onAbort = () => request.destroy(signal.reason as Error);
     signal.addEventListener('abort', onAbort, { once: true });

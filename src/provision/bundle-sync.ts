@@ -2,7 +2,6 @@ import { join } from 'node:path';
 import { isHyperupError, messageOf } from '../base/errors.js';
 import { type Operation, startOperation } from '../base/operation.js';
 import type { SetOptions } from '../config/transfer-options.js';
-import { openStage } from '../mirror/bundle/blob-stage.js';
 import type { BundledImage, BundleManifest } from '../mirror/bundle/bundle-format.js';
 import {
   assertDistinct,
@@ -149,6 +148,7 @@ async function pushFromEngine(
   if (wanted.length === 0) return [];
   const { emit, signal } = runtime;
   const { os, architecture } = tools.platform;
+  const { openStage } = await import('../mirror/bundle/blob-stage.js');
   const stage = await openStage(join(cacheDir, 'sync'));
   // Registries are expected to hold compressed layers, and each is sent over a network.
   const collected = await collectFromEngine(wanted, { compress: true }, tools, stage, runtime);

@@ -1,5 +1,3 @@
-import { connect } from 'node:tls';
-
 /**
  * Who signed the certificate that `host` (`HOST[:PORT]`) shows, in words for a message; undefined where it can't be
  * had in that time. Nothing is sent: it only looks, after a verification has failed, to name what sits in between.
@@ -8,7 +6,7 @@ export function certificateIssuer(host: string, timeoutMs: number): Promise<stri
   const url = new URL(`https://${host}/`);
   const servername = url.hostname.replace(/^\[|\]$/g, '');
   return new Promise((resolve) => {
-    const socket = connect({
+    const socket = process.getBuiltinModule('node:tls').connect({
       host: servername,
       port: url.port === '' ? 443 : Number(url.port),
       rejectUnauthorized: false,

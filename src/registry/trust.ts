@@ -1,6 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createSecureContext, rootCertificates, type SecureContext } from 'node:tls';
+import type { SecureContext } from 'node:tls';
 import { errnoOf, HyperupError, messageOf } from '../base/errors.js';
 
 /** Where distributions keep the bundle of their roots; the first that is there counts, as for Go's crypto/x509. */
@@ -39,7 +39,8 @@ export function createTrust(options: TrustOptions): Trust {
   let shared: Promise<SecureContext> | undefined;
   const roots = () => {
     common ??= firstFile(options.caFiles).then((bundle) => [
-      ...rootCertificates,
+      // Loaded with the first host that speaks TLS: it takes its time.
+      ...process.getBuiltinModule('node:tls').rootCertificates,
       ...(bundle === undefined ? [] : [bundle]),
       ...options.extraCas,
     ]);
@@ -58,6 +59,7 @@ export function createTrust(options: TrustOptions): Trust {
 }
 
 function secureContext(ca: readonly string[], pairs: HostCertificates['pairs'], of: string): SecureContext {
+  const { createSecureContext } = process.getBuiltinModule('node:tls');
   try {
     return createSecureContext({
       ca: [...ca],

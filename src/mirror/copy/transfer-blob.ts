@@ -1,9 +1,9 @@
 import { createReadStream } from 'node:fs';
-import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { isHyperupError, messageOf, throwIfAborted } from '../../base/errors.js';
+import { removeFile } from '../../base/files.js';
 import type { Logger } from '../../base/logger.js';
 import type { Descriptor } from '../../registry/types.js';
 import { verifiedChunks } from '../content/digest.js';
@@ -167,7 +167,7 @@ async function sendThrough(blob: Descriptor, origins: readonly BlobOrigin[], tra
     failure = await outcomeOf(sendFile(blob, path, upload, transfer));
   }
   // It takes the kernel a while to free a large file's pages.
-  const removal = rm(path, { force: true }).catch((error: unknown) => {
+  const removal = removeFile(path).catch((error: unknown) => {
     logger.warn('a file that is of no more use cannot be removed', { path, err: messageOf(error) });
   });
   onRemoving(removal);

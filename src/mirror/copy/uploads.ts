@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
-import { rm, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { isHyperupError, messageOf } from '../../base/errors.js';
-import { readTextIfPresent } from '../../base/files.js';
+import { readTextIfPresent, removeFile } from '../../base/files.js';
 import type { Logger } from '../../base/logger.js';
 import { withFolder } from '../../base/make-folder.js';
 import type { BlobUpload, Descriptor, RegistryClient } from '../../registry/types.js';
@@ -62,7 +62,7 @@ async function beginUpload(
   };
   const forget = async () => {
     await keeping;
-    if (kept !== undefined) await rm(kept, { force: true });
+    if (kept !== undefined) await removeFile(kept);
   };
   const start = async (): Promise<BlobUpload> => {
     const upload = await client.startUpload(path, undefined, { signal });

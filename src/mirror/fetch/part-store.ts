@@ -1,7 +1,7 @@
 import { constants } from 'node:fs';
-import { type FileHandle, open, rename, rm } from 'node:fs/promises';
+import { type FileHandle, open, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { fileError, readTextIfPresent, writeAtomic } from '../../base/files.js';
+import { fileError, readTextIfPresent, removeFile, writeAtomic } from '../../base/files.js';
 import type { Logger } from '../../base/logger.js';
 import { makeNoteLines, makeNotesHead, type PartIdentity, parseNotes } from './part-notes.js';
 import type { Range } from './range-set.js';
@@ -77,7 +77,7 @@ export async function openDiskPart(options: DiskPartOptions): Promise<PartStore>
       await notes?.close();
       notes = undefined;
       hasNotes = false;
-      await rm(notesPath, { force: true });
+      await removeFile(notesPath);
       await file.truncate(0);
     });
   try {
@@ -138,7 +138,7 @@ export async function openDiskPart(options: DiskPartOptions): Promise<PartStore>
         await file.close();
         await notes?.close();
         await rename(partPath, path);
-        if (hasNotes) await rm(notesPath, { force: true });
+        if (hasNotes) await removeFile(notesPath);
         if (sync) await syncFolder(dirname(path));
       }),
     close: async (discard) => {
@@ -150,8 +150,8 @@ export async function openDiskPart(options: DiskPartOptions): Promise<PartStore>
       await file.close().catch(() => {});
       await notes?.close().catch(() => {});
       if (!discard && !isEmpty) return;
-      await rm(partPath, { force: true }).catch(() => {});
-      await rm(notesPath, { force: true }).catch(() => {});
+      await removeFile(partPath).catch(() => {});
+      await removeFile(notesPath).catch(() => {});
     },
   };
 }
