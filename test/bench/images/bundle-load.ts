@@ -12,6 +12,7 @@ import { createBenchProgram, wantedRuns } from '../bench-program.js';
 import { benchTable } from '../bench-table.js';
 import { benchLine, type Measure, meetsGoal } from '../measures.js';
 import { startEmptyEngine } from './bundle-engine.js';
+import { plainEnvironment } from './sides.js';
 
 /** How much longer than `docker load` it may take. */
 const goal = 1.1;
@@ -24,7 +25,7 @@ async function timedLoad(file: string, args: readonly string[]): Promise<number>
   try {
     const startedMs = performance.now();
     execFileSync(file, args, {
-      env: { ...process.env, DOCKER_HOST: engine.host },
+      env: { ...plainEnvironment(), DOCKER_HOST: engine.host },
       stdio: ['ignore', 'ignore', 'pipe'],
     });
     return (performance.now() - startedMs) / 1000;
