@@ -1,8 +1,8 @@
 import type { Dispatcher } from 'undici';
 import { createPlainClient, type PlainClient } from './plain-http.js';
 import { proxyFor } from './proxy-choice.js';
-import type { Trust } from './trust.js';
 import type { ProxySettings } from './types.js';
+import type { RouteOptions } from './undici-route.js';
 
 /** How one origin is reached: over plain HTTP with nothing in between, or else. */
 export type Route =
@@ -15,11 +15,8 @@ export interface Transport {
   close(): Promise<void>;
 }
 
-export interface TransportOptions {
+export interface TransportOptions extends RouteOptions {
   readonly proxies: ProxySettings;
-  readonly trust: Trust;
-  readonly isInsecure: (host: string) => boolean | Promise<boolean>;
-  readonly connectTimeoutMs: number;
 }
 
 /** More than anything here asks for at once, so that no request waits for another's connection. */

@@ -1,7 +1,14 @@
 import { Agent, type Dispatcher, ProxyAgent } from 'undici';
 import { addressAttemptMs } from './direct-connect.js';
 import { isLoopbackHost } from './proxy-choice.js';
-import type { TransportOptions } from './transport.js';
+import type { Trust } from './trust.js';
+
+/** How a host is reached, and how far it is trusted. */
+export interface RouteOptions {
+  readonly trust: Trust;
+  readonly isInsecure: (host: string) => boolean | Promise<boolean>;
+  readonly connectTimeoutMs: number;
+}
 
 export interface PoolSizes {
   readonly connections: number;
@@ -13,7 +20,7 @@ export interface PoolSizes {
 export async function undiciRoute(
   url: URL,
   proxy: URL | undefined,
-  { connectTimeoutMs, isInsecure, trust }: TransportOptions,
+  { connectTimeoutMs, isInsecure, trust }: RouteOptions,
   { connections, keepAliveMs }: PoolSizes,
 ): Promise<Dispatcher> {
   const reach = { timeout: connectTimeoutMs, autoSelectFamilyAttemptTimeout: addressAttemptMs };

@@ -5,7 +5,7 @@ import { makeRangeSet, type Range } from './range-set.js';
 /** How much is written by one call, where it comes fast enough: a call costs as much as copying some hundred kilobytes. */
 const batchBytes = 1 << 20;
 /** A killed process loses no more of what it had written, nor more than a tick brought; a note costs as much as a write. */
-const noteBytes = 4 << 20;
+const noteBytes = 2 << 20;
 
 /** Takes bytes in any order and writes them in runs, one call at a time. */
 export interface WriteQueue {

@@ -1,7 +1,7 @@
 import { chmod, mkdir, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
-import { makeFolder } from '../../../src/base/make-folder.js';
+import { makeFolder, withFolder } from '../../../src/base/make-folder.js';
 
 t.test('folders are made, those above them too, all with the mode', async (t) => {
   const dir = t.testdir();
@@ -40,4 +40,31 @@ t.test('what cannot be made is told', async (t) => {
 t.test('a file system that says ENOENT whatever is above: it ends', async (t) => {
   await t.rejects(makeFolder('/proc/hyperup-test'), { code: 'ENOENT' });
   await t.rejects(makeFolder('/proc/hyperup-test/a/b'), { code: 'ENOENT' });
+});
+
+t.test('what needs a folder is tried again once it is there, and only then', async (t) => {
+  const file = join(t.testdir(), 'a/b/file');
+  let tries = 0;
+  const write = async () => {
+    tries += 1;
+    await writeFile(file, 'x');
+  };
+  await withFolder(join(file, '..'), write, 0o700);
+  t.equal(tries, 2);
+  t.equal((await stat(join(file, '..'))).mode & 0o777, 0o700);
+  await withFolder(join(file, '..'), write);
+  t.equal(tries, 3);
+  const cause = Object.assign(new Error('gone'), { code: 'ENOENT' });
+  const always = async () => {
+    tries += 1;
+    throw new Error('translated', { cause });
+  };
+  await t.rejects(withFolder(join(file, '..'), always), { message: 'translated' });
+  t.equal(tries, 5, 'the cause counts too; not for ever');
+  const other = async () => {
+    tries += 1;
+    throw Object.assign(new Error('denied'), { code: 'EACCES' });
+  };
+  await t.rejects(withFolder(join(file, '..'), other), { code: 'EACCES' });
+  t.equal(tries, 6);
 });

@@ -48,7 +48,7 @@ async function makeScene(t: Pick<Test, 'testdir'>): Promise<Scene> {
       app: {
         'package.json': '{"name":"hyperup"}',
         images: { kubelet: { 'programs.txt': '# a comment\n\ntrue\n' } },
-        dist: { cli: { 'kubelet.js': 'the bundle', 'dns.js': 'the other bundle' } },
+        dist: { cli: { 'kubelet.js': 'the bundle', 'dns.js': 'the other bundle', 'package.json': 'their kind' } },
         node_modules: {
           '@peculiar': {
             x509: {
@@ -129,6 +129,7 @@ t.test('what is in it', async (t) => {
       ['etc/passwd', 'root:x:0:0:root:/root:/bin/false\n', '644'],
       ['opt/hyperup/dist/cli/dns.js', 'the other bundle', '644'],
       ['opt/hyperup/dist/cli/kubelet.js', 'the bundle', '644'],
+      ['opt/hyperup/dist/cli/package.json', 'their kind', '644'],
       [`${modules}/@peculiar/x509/build/x509.js`, 'x509', '644'],
       [`${modules}/@peculiar/x509/package.json`, '{"dependencies":{"dep":"1"}}', '644'],
       [`${modules}/dep/index.mjs`, 'dep', '644'],
