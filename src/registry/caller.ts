@@ -6,6 +6,7 @@ import { type Answer, exchange, type Limits, type Method } from './exchange.js';
 import { findOrigin } from './find-origin.js';
 import { parseRateLimit, type RateLimit } from './rate-limit.js';
 import { drain, readBytes } from './read-document.js';
+import { failureKindOf } from './registry-error.js';
 import { type RetryPolicy, withRetries } from './retry.js';
 import { requestToken } from './token.js';
 import type { Transport } from './transport.js';
@@ -23,7 +24,7 @@ export interface Call {
   readonly headers?: Readonly<Record<string, string>> | undefined;
   /** A stream is sent once only, so it is neither tried again nor sent after a login. */
   readonly body?: Buffer | Readable | undefined;
-  /** Not tried again: what came of the first try isn't known. */
+  /** Tried again only where the registry refused to look at it; of other tries it isn't known what came of them. */
   readonly once?: boolean | undefined;
   /** Statuses that aren't failures. */
   readonly accept: readonly number[];
@@ -126,8 +127,10 @@ export function createCaller(options: CallerOptions): Caller {
         }
         throw await answerFailure(answer, { host, action, nowMs: retry.clock.now() });
       };
-      const isOnce = call.once === true || (call.body !== undefined && !Buffer.isBuffer(call.body));
-      return await withRetries(isOnce ? { ...retry, retries: 0 } : retry, action, call.signal, once);
+      const isStream = call.body !== undefined && !Buffer.isBuffer(call.body);
+      const policy = isStream ? { ...retry, retries: 0 } : retry;
+      const mayRepeat = (error: unknown) => call.once !== true || failureKindOf(error) === 'rateLimited';
+      return await withRetries(policy, action, call.signal, once, mayRepeat);
     },
   };
 }

@@ -74,6 +74,8 @@ export function createPlainClient({ connections, keepAliveMs, connectTimeoutMs }
           socket.once('close', () => clearTimeout(timer));
         });
         request.on('error', (error) => reject(isClosed ? withCode('closed', 'UND_ERR_CLOSED') : error));
+        // Of an answer that is none, such as an upgrade, Node says nothing else.
+        request.once('close', () => reject(withCode('other side closed', 'UND_ERR_SOCKET')));
         request.once('response', (answer) => {
           response = answer;
           failWhenSilent(answer, silenceMs);

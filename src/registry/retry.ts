@@ -40,19 +40,22 @@ export function retryDelayMs(failure: HyperupError, attempt: number, policy: Ret
     : Math.max(asked, firstWaitMs * policy.random()) + firstWaitMs * policy.random();
 }
 
-/** Runs `work` until it succeeds, fails for good, or has had its tries. */
+/** Runs `work` until it succeeds, fails for good, has had its tries, or with what it isn't to be repeated after. */
 export async function withRetries<T>(
   policy: RetryPolicy,
   action: string,
   signal: AbortSignal | undefined,
   work: () => Promise<T>,
+  mayRepeat: (error: unknown) => boolean = () => true,
 ): Promise<T> {
   for (let attempt = 0; ; attempt += 1) {
     try {
       return await work();
     } catch (error) {
       const delayMs =
-        failureKindOf(error) === undefined ? undefined : retryDelayMs(error as HyperupError, attempt, policy);
+        failureKindOf(error) === undefined || !mayRepeat(error)
+          ? undefined
+          : retryDelayMs(error as HyperupError, attempt, policy);
       if (delayMs === undefined) throw error;
       await policy.clock.sleep(delayMs, signal).catch((reason: unknown) => {
         throwIfAborted(signal, action);

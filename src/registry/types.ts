@@ -58,7 +58,8 @@ export interface BlobUpload {
   append(body: Readable, length: number, options?: RequestOptions): Promise<void>;
   /**
    * Closes the upload, where `rest` is given with what the registry lacks; the registry checks the digest.
-   * `DigestMismatch` where it says that it isn't that. With a `rest` it isn't tried again: some of it may be there.
+   * `DigestMismatch` where it says that it isn't that. With a `rest` it isn't tried again (but after a 429): some of it may
+   * be there.
    */
   finish(digest: string, options?: RequestOptions & { readonly rest?: Buffer | undefined }): Promise<void>;
   /** Gives the session up; never rejects. */

@@ -67,12 +67,13 @@ t.test('an upload that is cut off', async (t) => {
 
 t.test('a finish that brings the rest, once', async (t) => {
   const registry = await startRegistryFor(t);
-  const upload = await begin(makeClients(t).clientFor(registry.host));
+  const upload = await begin(makeClients(t, { retries: 1, random: () => 0 }).clientFor(registry.host));
   await upload.append(part(0, 1000), 1000);
   registry.fault = ({ method }) => (method === 'PUT' ? { kind: 'reset' } : undefined);
   t.match(await failureOf(upload.finish(digest, { rest: bytes.subarray(1000) })), { code: 'RegistryFailed' });
   t.equal(registry.log.filter(({ method }) => method === 'PUT').length, 1, 'some of it may be there');
-  registry.fault = undefined;
+  registry.fault = ({ method, count }) =>
+    method === 'PUT' && count === 2 ? { kind: 'status', status: 429, headers: { 'retry-after': '0' } } : undefined;
   await upload.finish(digest, { rest: bytes.subarray(1000) });
   t.strictSame(registry.blobs.get(digest), bytes);
 });
