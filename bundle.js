@@ -2,7 +2,7 @@
 // second before anything is done. As CommonJS: Node's loader of ES modules costs 30 ms more. The library (dist/index.js)
 // stays as tsc compiled it.
 import { mkdir, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { build, transform } from 'esbuild';
 
 /**
@@ -147,7 +147,7 @@ for (const { path, text } of chunks.outputFiles) {
     sourcemap: 'external',
     sourcefile: path,
   });
-  await writeFile(path, code);
+  await writeFile(path, `${code}//# sourceMappingURL=${basename(path)}.map\n`);
   await writeFile(`${path}.map`, map);
 }
 
