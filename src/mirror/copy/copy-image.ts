@@ -92,23 +92,29 @@ async function transferAll(
   const underWay = new Promise<void>((resolve) => {
     goOn = resolve;
   });
-  const onBytes = (bytes: number, origin: string | undefined) => {
-    goOn();
-    meter.add(bytes, origin);
+  const transfer = (blob: Descriptor, stop: AbortSignal, onMoved: () => void) => {
+    const onBytes = (bytes: number, origin: string | undefined) => {
+      onMoved();
+      meter.add(bytes, origin);
+    };
+    const parts = { source, target, uploads, fetcher, cacheDir, ...cache, onBytes, signal: stop, logger };
+    return transferBlob(blob, parts);
   };
-  const transfer = (blob: Descriptor, stop: AbortSignal) =>
-    transferBlob(blob, { source, target, uploads, fetcher, cacheDir, ...cache, onBytes, signal: stop, logger });
   const { turns = makeTurns(request.clock) } = request;
   const inTurn = async (blob: Descriptor, stop: AbortSignal) => {
-    const leave = await turns.take(blob.size, stop);
-    await transfer(blob, stop).finally(leave);
+    const turn = await turns.take(blob.size, stop);
+    const onMoved = () => {
+      turn.moved();
+      goOn();
+    };
+    await transfer(blob, stop, onMoved).finally(turn.leave);
   };
   const groups = [
     (stop: AbortSignal) => inParallel(long, concurrency, stop, inTurn).finally(goOn),
     async (stop: AbortSignal) => {
       // What takes longest comes first.
       await underWay;
-      await inParallel(short, shortBlobsAtOnce, stop, transfer);
+      await inParallel(short, shortBlobsAtOnce, stop, (blob, stopOne) => transfer(blob, stopOne, () => {}));
     },
   ];
   try {

@@ -1,14 +1,24 @@
 import type { Clock } from '../../base/clock.js';
 
-/** Who may begin, among blobs of one run. */
-export interface Turns {
-  /** Resolves when it is the blob's turn; what it gives is called once the blob is done. Rejects with the signal's reason. */
-  take(bytes: number, signal: AbortSignal): Promise<() => void>;
+/** A blob's turn. */
+export interface Turn {
+  /** Bytes of it have come. */
+  moved(): void;
+  /** It is done, or failed. */
+  leave(): void;
 }
 
-/** Where nothing limits, two at once keep both registries busy, and more only cost memory. */
+/** Who may begin, among blobs of one run. */
+export interface Turns {
+  /** Resolves when it is the blob's turn. Rejects with the signal's reason. */
+  take(bytes: number, signal: AbortSignal): Promise<Turn>;
+}
+
+/** On a fast network two at once keep both registries busy, and more only cost memory. */
 const atOnce = 2;
-/** Who has waited that long is on a link on which more at once are faster, milliseconds. */
+/** A network on which the first bytes take longer isn't fast: there many at once are, milliseconds. */
+const slowMs = 100;
+/** Nor is one on which somebody has waited so long, milliseconds. */
 const patienceMs = 500;
 
 interface Waiting {
@@ -16,56 +26,62 @@ interface Waiting {
   readonly begin: () => void;
 }
 
-/** Lets blobs begin, the largest first: two, and more where those take long. */
+/** Lets blobs begin, the largest first: two at once where the network is fast, else all. */
 export function makeTurns(clock: Clock): Turns {
+  let limit = atOnce;
   let busy = 0;
   let waiting: readonly Waiting[] = [];
+
   const next = () => {
-    while (busy < atOnce) {
+    while (busy < limit) {
       const [first, ...rest] = waiting;
       if (first === undefined) return;
       waiting = rest;
       first.begin();
     }
   };
-  const leave = () => {
-    busy -= 1;
-    next();
+  /** Lifts the limit unless it is called off within that time. */
+  const liftAfter = (ms: number) => {
+    const off = new AbortController();
+    const lift = () => {
+      limit = Number.POSITIVE_INFINITY;
+      next();
+    };
+    clock.sleep(ms, off.signal).then(lift, () => {});
+    return () => off.abort();
   };
+
   return {
     async take(bytes, signal) {
       signal.throwIfAborted();
-      const over = new AbortController();
-      try {
-        await new Promise<void>((resolve, reject) => {
-          const begin = () => {
-            busy += 1;
-            resolve();
-          };
-          const entry = { bytes, begin };
-          const withdraw = () => {
-            waiting = waiting.filter((other) => other !== entry);
-          };
-          waiting = [...waiting, entry].toSorted((a, b) => b.bytes - a.bytes);
+      const goOn = liftAfter(patienceMs);
+      await new Promise<void>((resolve, reject) => {
+        const onAbort = () => {
+          waiting = waiting.filter((other) => other !== entry);
+          reject(signal.reason);
+        };
+        const begin = () => {
+          busy += 1;
+          signal.removeEventListener('abort', onAbort);
+          resolve();
+        };
+        const entry = { bytes, begin };
+        signal.addEventListener('abort', onAbort, { once: true });
+        waiting = [...waiting, entry].toSorted((a, b) => b.bytes - a.bytes);
+        next();
+      }).finally(goOn);
+      const moved = liftAfter(slowMs);
+      let isOver = false;
+      return {
+        moved,
+        leave() {
+          if (isOver) return;
+          isOver = true;
+          moved();
+          busy -= 1;
           next();
-          if (!waiting.includes(entry)) return;
-          clock.sleep(patienceMs, AbortSignal.any([signal, over.signal])).then(
-            () => {
-              if (!waiting.includes(entry)) return;
-              withdraw();
-              begin();
-            },
-            () => {
-              if (!signal.aborted) return;
-              withdraw();
-              reject(signal.reason);
-            },
-          );
-        });
-      } finally {
-        over.abort();
-      }
-      return leave;
+        },
+      };
     },
   };
 }
