@@ -5,37 +5,39 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { build, transform } from 'esbuild';
 
-/**
- * Parts of dockerode that hyperup never calls, most of its code: SSH connections, BuildKit sessions, its own archives and
- * its own objects, for it is used for its connections alone (`docker/transport`).
- */
-const unused = ['ssh2', '@grpc/grpc-js', '@grpc/proto-loader', 'protobufjs', 'tar-fs', '@balena/dockerignore'];
-const objects = 'buildkit|config|container|exec|image|network|node|plugin|secret|service|session|task|volume';
+/** Of dockerode its connections are used alone (`docker/transport`): not its objects, and no SSH. */
 const withoutUnused = {
   name: 'without-unused',
   setup({ onResolve, onLoad }) {
-    const nothing = () => ({ contents: 'module.exports = {};', loader: 'js' });
-    const filter = new RegExp(`^(${unused.join('|')})$`);
-    onResolve({ filter }, ({ path }) => ({ path, namespace: 'unused' }));
-    onLoad({ filter: /.*/, namespace: 'unused' }, nothing);
-    onLoad({ filter: new RegExp(`/dockerode/lib/(${objects})\\.js$`) }, nothing);
+    onResolve({ filter: /^ssh2$/ }, ({ path }) => ({ path, namespace: 'unused' }));
+    onLoad({ filter: /.*/, namespace: 'unused' }, () => ({ contents: 'module.exports = {};' }));
+    onLoad({ filter: /[/]dockerode[/]lib[/]docker\.js$/ }, () => ({
+      contents: [
+        "const Modem = require('docker-modem');",
+        'module.exports = class Docker {',
+        '  constructor(options) {',
+        '    this.modem = new Modem(options);',
+        '  }',
+        '};',
+      ].join('\n'),
+    }));
   },
 };
 
 /**
- * What docker-modem and dockerode load and hyperup seldom or never uses: Node's TLS, for engines that are reached over
- * it alone; compression, for archives that dockerode would make; lines for debugging.
+ * What docker-modem loads and hyperup seldom or never uses: Node's TLS, for engines that are reached over it alone; lines
+ * for debugging.
  */
 const lateParts = {
   name: 'late-parts',
   setup({ onResolve, onLoad }) {
-    const isTheirs = ({ importer }) => /[/]node_modules[/](docker-modem|dockerode)[/]/.test(importer);
-    onResolve({ filter: /^(https|zlib|debug)$/ }, (args) =>
+    const isTheirs = ({ importer }) => /[/]node_modules[/]docker-modem[/]/.test(importer);
+    onResolve({ filter: /^(https|debug)$/ }, (args) =>
       isTheirs(args) ? { path: args.path, namespace: 'late-parts' } : undefined,
     );
     onLoad({ filter: /^debug$/, namespace: 'late-parts' }, () => ({ contents: 'module.exports = () => () => {};' }));
-    onLoad({ filter: /.*/, namespace: 'late-parts' }, ({ path }) => ({
-      contents: `module.exports = new Proxy({}, { get: (_, name) => require('node:${path}')[name] });`,
+    onLoad({ filter: /^https$/, namespace: 'late-parts' }, () => ({
+      contents: "module.exports = new Proxy({}, { get: (_, name) => require('node:https')[name] });",
     }));
   },
 };

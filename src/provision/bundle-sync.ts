@@ -10,13 +10,15 @@ import {
   parseRegistryTarget,
   pushToRegistry,
   type RegistryTarget,
+  targetReference,
 } from '../mirror/bundle/push-registry.js';
 import { syncToRegistry } from '../mirror/bundle/sync-registry.js';
 import { machinePlatform, parsePlatform } from '../mirror/copy/choose-platform.js';
 import { type ResolvedImage, resolveImage } from '../mirror/copy/resolve.js';
 import { lockedDigests } from '../mirror/lock/lookup.js';
-import { parseMirrors } from '../mirror/mirror-spec.js';
-import type { RegistryClients } from '../registry/types.js';
+import { type MirrorList, mirrorCandidates, parseMirrors } from '../mirror/mirror-spec.js';
+import { parseReference } from '../registry/reference.js';
+import type { Descriptor, RegistryClients } from '../registry/types.js';
 import {
   askedReference,
   type CollectTools,
@@ -55,6 +57,8 @@ interface FoundImage {
   readonly wanted: WantedImage;
   /** Undefined: the engine. */
   readonly resolved: ResolvedImage | undefined;
+  /** What the target has under its name, asked for together with what mirrors have. */
+  readonly there?: Promise<Descriptor | undefined> | undefined;
 }
 
 /**
@@ -68,12 +72,16 @@ export function syncImages(options: SetOptions, request: SyncRequest, run: RunCo
     const target = parseRegistryTarget(request.to);
     const platform = request.platform === undefined ? machinePlatform(process.arch) : parsePlatform(request.platform);
     const lock = await readChosenLock(options.images);
-    // The way to the target is made while the engine answers; what is wrong with it shows when it is used.
+    const mirrors = parseMirrors(options.images.mirrors);
+    // The ways there are made while the engine answers; what is wrong with them shows when they are used.
     const reach = (clients: RegistryClients) => {
-      void clients
-        .clientFor(target.host, target.scheme)
-        .ping({ signal })
-        .catch(() => {});
+      const ways = [target, ...namedHosts(mirrors)];
+      for (const { host, scheme } of ways) {
+        void clients
+          .clientFor(host, scheme)
+          .ping({ signal })
+          .catch(() => {});
+      }
     };
     return withCollectTools(
       options,
@@ -84,12 +92,12 @@ export function syncImages(options: SetOptions, request: SyncRequest, run: RunCo
         const { release, images: found } = await obtainRelease({
           releases: plannedReleases(options),
           emit,
-          obtain: (layout) => findImages(wantedImages(layout, request), options, tools, runtime),
+          obtain: (layout) => findImages(wantedImages(layout, request), target, mirrors, tools, runtime),
         });
         const { cacheDir } = options.images;
         const inEngine = found.filter(({ resolved }) => resolved === undefined).map(({ wanted }) => wanted);
-        const sources = found.flatMap(({ wanted: { reference }, resolved }) =>
-          resolved ? [{ reference, resolved }] : [],
+        const sources = found.flatMap(({ wanted: { reference }, resolved, there }) =>
+          resolved ? [{ reference, resolved, there }] : [],
         );
         assertDistinct(target, [
           ...sources.map(({ reference, resolved }) => ({ reference, digest: resolved.root.digest })),
@@ -112,19 +120,24 @@ export function syncImages(options: SetOptions, request: SyncRequest, run: RunCo
 /** Asks the engine, and the mirrors for manifests: what nobody has ends the run before anything moves. */
 async function findImages(
   wanted: readonly WantedImage[],
-  options: SetOptions,
+  target: RegistryTarget,
+  mirrors: MirrorList,
   tools: CollectTools,
   { emit, signal, clock }: Runtime,
 ): Promise<readonly FoundImage[]> {
-  const mirrors = parseMirrors(options.images.mirrors);
   const lock = tools.lock && lockedDigests(tools.lock);
   const missing: { readonly image: WantedImage; readonly reason: string }[] = [];
   const found = await Promise.all(
     wanted.map(async (image): Promise<FoundImage | undefined> => {
       if (await engineHas(image, tools)) return { wanted: image, resolved: undefined };
+      const { domain, path, tag = 'latest' } = targetReference(target, image.reference);
+      const there = tools.clients.clientFor(domain, target.scheme).headManifest(path, tag, { signal });
+      // Where no source has it, what the target has is of no interest.
+      there.catch(() => {});
       try {
         const settings = { lock, emit, signal, clock };
-        return { wanted: image, resolved: await resolveImage(askedReference(image), mirrors, tools.clients, settings) };
+        const resolved = await resolveImage(askedReference(image), mirrors, tools.clients, settings);
+        return { wanted: image, resolved, there };
       } catch (error) {
         if (!isHyperupError(error, 'ImageUnavailable') && !isHyperupError(error, 'NotFound')) throw error;
         missing.push({ image, reason: messageOf(error) });
@@ -134,6 +147,15 @@ async function findImages(
   );
   if (missing.length > 0) throw nobodyHas(missing, tools);
   return found.filter((image) => image !== undefined);
+}
+
+/** The mirrors' hosts that the user named, which presets' mirrors are not: there are many of those. */
+function namedHosts({ entries }: MirrorList): readonly Pick<RegistryTarget, 'host' | 'scheme'>[] {
+  return entries.flatMap((entry) => {
+    if (entry === 'upstream' || entry.domains !== undefined) return [];
+    const [candidate] = mirrorCandidates(entry, parseReference('image'));
+    return candidate ? [{ host: candidate.domain, scheme: entry.scheme }] : [];
+  });
 }
 
 /** By way of a stage: an engine gives its images as one archive, and a registry wants a layer's digest beforehand. */

@@ -3,7 +3,7 @@ import type { Clock } from '../../base/clock.js';
 import type { Logger } from '../../base/logger.js';
 import type { EmitProgress } from '../../base/progress.js';
 import { formatReference } from '../../registry/reference.js';
-import type { Platform, RegistryClients } from '../../registry/types.js';
+import type { Descriptor, Platform, RegistryClients } from '../../registry/types.js';
 import { openRegistryWriter } from '../content/registry-writer.js';
 import type { BlobFetcher, ImageReader, ImageWriter } from '../content/types.js';
 import { copyImage } from '../copy/copy-image.js';
@@ -21,6 +21,8 @@ export interface SyncSource {
   /** In full, with a tag; its name at the target is made of it. */
   readonly reference: string;
   readonly resolved: ResolvedImage;
+  /** What the target has under the image's name there; asked for where it is absent. */
+  readonly there?: Promise<Descriptor | undefined> | undefined;
 }
 
 export interface SyncOptions {
@@ -58,10 +60,10 @@ export async function syncToRegistry(
   const { platform, signal } = options;
   const images = leaveToFirst(
     await Promise.all(
-      sources.map(async ({ reference, resolved }) => {
+      sources.map(async ({ reference, resolved, there }) => {
         const reader = remembering(readResolved(resolved));
         const { blobs } = await walkImage(reader, platform, signal);
-        return { reference, reader, digests: blobs.map(({ digest }) => digest) };
+        return { reference, reader, there, digests: blobs.map(({ digest }) => digest) };
       }),
     ),
   );
@@ -107,8 +109,7 @@ async function syncAll(
   });
 }
 
-interface ReadImage {
-  readonly reference: string;
+interface ReadImage extends Pick<SyncSource, 'reference' | 'there'> {
   readonly reader: ImageReader;
   readonly digests: readonly string[];
 }
@@ -145,7 +146,7 @@ function remembering(reader: ImageReader): ImageReader {
 }
 
 async function syncOne(
-  { reference, reader, others, isMissing = false }: SharingImage,
+  { reference, reader, there, others, isMissing = false }: SharingImage,
   { seen, removals, turns }: Shared,
   options: SyncOptions,
 ): Promise<SyncedImage> {
@@ -169,7 +170,8 @@ async function syncOne(
     ...writer,
     hasImage: async (manifest) => {
       if (isMissing) return false;
-      changed = (await client.headManifest(path, tag, { signal }))?.digest !== manifest.digest;
+      const found = await (there ?? client.headManifest(path, tag, { signal }));
+      changed = found?.digest !== manifest.digest;
       if (changed) return false;
       const parsed = readManifest(manifest, reference);
       if (parsed.kind === 'image') for (const { digest } of [parsed.config, ...parsed.layers]) seen.set(digest, path);

@@ -28,9 +28,9 @@ export async function planCopy(
 }
 
 /**
- * Copies an image: blobs that the target lacks, the largest first and several at once, short ones beside them, then manifests from the leaves to
- * the root, then `commit`. The first failure stops the rest and aborts the target; what has come in until then is kept
- * for the next run, and told.
+ * Copies an image: blobs that the target lacks, the largest first and several at once, short ones beside them, then
+ * manifests from the leaves to the root, then `commit`. The first failure stops the rest and aborts the target; what has
+ * come in until then is kept for the next run, and told.
  *
  * Errors: `NotFound` (no such image, or nothing in it for the platform), `InvalidConfig` (a manifest that can't be read
  * or that the target can't hold), `ImageUnavailable`, `DigestMismatch`, `Aborted` and what reader and writer reject with.

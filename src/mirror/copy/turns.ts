@@ -17,7 +17,7 @@ export interface Turns {
 /** On a fast network two at once keep both registries busy, and more only cost memory. */
 const atOnce = 2;
 /** A network on which the first bytes take longer isn't fast: there many at once are, milliseconds. */
-const slowMs = 100;
+const slowMs = 250;
 /** Nor is one on which somebody has waited so long, milliseconds. */
 const patienceMs = 500;
 
