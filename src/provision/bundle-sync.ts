@@ -129,11 +129,11 @@ async function findImages(
   const missing: { readonly image: WantedImage; readonly reason: string }[] = [];
   const found = await Promise.all(
     wanted.map(async (image): Promise<FoundImage | undefined> => {
-      if (await engineHas(image, tools)) return { wanted: image, resolved: undefined };
       const { domain, path, tag = 'latest' } = targetReference(target, image.reference);
+      // Asked while the engine is, though an image of the engine's has no use for it.
       const there = tools.clients.clientFor(domain, target.scheme).headManifest(path, tag, { signal });
-      // Where no source has it, what the target has is of no interest.
       there.catch(() => {});
+      if (await engineHas(image, tools)) return { wanted: image, resolved: undefined };
       try {
         const settings = { lock, emit, signal, clock };
         const resolved = await resolveImage(askedReference(image), mirrors, tools.clients, settings);
