@@ -19,7 +19,7 @@ export function addBundles(images: Command, verb: AddVerb): void {
     'save',
     'write one file with all that an install on a bare machine needs',
     async () => (await load()).saveImagesAction,
-    {
+    () => ({
       options: [
         new Option('-o, --output <file>', 'the file to write').makeOptionMandatory(),
         ...setOptions(),
@@ -32,26 +32,32 @@ export function addBundles(images: Command, verb: AddVerb): void {
         'hyperup images save -o hyperup.tar --image myapp:1.0 --addon coredns',
         'hyperup images save -o /media/usb/hyperup.tar --chunk-size 4GiB --mirror cn',
       ],
-    },
+    }),
   );
-  verb(images, 'load', 'bring a bundle into the engine or a registry', async () => (await load()).loadImagesAction, {
-    arguments: file(),
-    options: [
-      configOption(),
-      new Option('--to <target>', 'engine, or docker://HOST[:PORT][/PREFIX]').default('engine'),
-      insecureRegistry(),
-    ],
-    examples: [
-      'hyperup images load hyperup.tar',
-      'hyperup images load hyperup.tar --to docker://registry.lan:5000/k8s',
-    ],
-  });
+  verb(
+    images,
+    'load',
+    'bring a bundle into the engine or a registry',
+    async () => (await load()).loadImagesAction,
+    () => ({
+      arguments: file(),
+      options: [
+        configOption(),
+        new Option('--to <target>', 'engine, or docker://HOST[:PORT][/PREFIX]').default('engine'),
+        insecureRegistry(),
+      ],
+      examples: [
+        'hyperup images load hyperup.tar',
+        'hyperup images load hyperup.tar --to docker://registry.lan:5000/k8s',
+      ],
+    }),
+  );
   verb(
     images,
     'serve',
     'offer a bundle as a read-only registry to the network, until interrupted',
     async () => (await load()).serveImagesAction,
-    {
+    () => ({
       arguments: file(),
       options: [
         configOption(),
@@ -61,17 +67,17 @@ export function addBundles(images: Command, verb: AddVerb): void {
         new Option('--plain', 'no TLS: engines then need it as an insecure registry'),
       ],
       examples: ['hyperup images serve hyperup.tar'],
-    },
+    }),
   );
   verb(
     images,
     'sync',
     'copy the images of a release to a private registry',
     async () => (await load()).syncImagesAction,
-    {
+    () => ({
       options: [new Option('--to <target>', 'docker://HOST[:PORT][/PREFIX]').makeOptionMandatory(), ...setOptions()],
       examples: ['hyperup images sync --to docker://registry.lan:5000/k8s --mirror cn'],
-    },
+    }),
   );
 }
 

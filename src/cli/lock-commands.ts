@@ -11,7 +11,7 @@ export function addLock(images: Command, verb: AddVerb): void {
     'lock',
     "write down what a release's references stand for, so that any mirror is safe",
     async () => (await load()).lockImagesAction,
-    {
+    () => ({
       arguments: [new Argument('[name...]', 'images by name, such as etcd (default: all that an install may need)')],
       options: [
         configOption(),
@@ -26,14 +26,14 @@ export function addLock(images: Command, verb: AddVerb): void {
         'hyperup images lock --check',
         'hyperup install --lock hyperup.lock --mirror cn',
       ],
-    },
+    }),
   );
   verb(
     images,
     'verify',
     "hold the engine's images against a lock; 1 if one differs",
     async () => (await load()).verifyImagesAction,
-    {
+    () => ({
       options: [
         configOption(),
         ...installFlags(['images.mirrors', 'images.lock']),
@@ -41,16 +41,16 @@ export function addLock(images: Command, verb: AddVerb): void {
         new Option('--remote', 'also ask the registries what they serve'),
       ],
       examples: ['hyperup images verify', 'hyperup images verify --remote --mirror cn'],
-    },
+    }),
   );
   verb(
     images,
     'mirrors',
     'test mirrors with a real blob: speed, images, what is wrong; 1 if none serves',
     async () => (await load()).mirrorsAction,
-    {
+    () => ({
       options: [configOption(), ...installFlags(['cluster.kubernetesVersion', 'cluster.kubelet', 'images.mirrors'])],
       examples: ['hyperup images mirrors', 'hyperup images mirrors --mirror registry.example.com:5000/k8s -v'],
-    },
+    }),
   );
 }

@@ -17,6 +17,7 @@ export async function runCli(argv: readonly string[], dependencies: CliDependenc
   const { io } = dependencies;
   let exitCode: number = exitCodes.done;
   const program = buildProgram({
+    argv,
     version: dependencies.version,
     writeOut: io.writeOut,
     writeErr: io.writeErr,

@@ -10,13 +10,16 @@ export interface VerbDetails {
   readonly passThrough?: boolean;
 }
 
-/** Adds a verb to a command; its action is loaded when it runs. */
+/**
+ * Adds a verb to a command; its action is loaded when it runs, its details are made where the command line names it: those
+ * of all verbs take as long to make as all else that is done before an action.
+ */
 export type AddVerb = (
   parent: Command,
   name: string,
   summary: string,
   load: () => Promise<Action>,
-  details: VerbDetails,
+  details: () => VerbDetails,
 ) => void;
 
 /** The one that all verbs with options have. */

@@ -10,7 +10,7 @@ export function addWorkloads(images: Command, verb: AddVerb): void {
     'import',
     'bring images of your own into the engine through the mirrors, or from files',
     async () => (await load()).importImagesAction,
-    {
+    () => ({
       arguments: [
         new Argument('<image...>', 'references such as nginx:1.25, or files of docker save and of OCI layouts (.tar)'),
       ],
@@ -24,14 +24,14 @@ export function addWorkloads(images: Command, verb: AddVerb): void {
         'hyperup images import nginx:1.25 quay.io/prometheus/prometheus:v2.45.0 --mirror cn',
         'hyperup images import ./app.tar',
       ],
-    },
+    }),
   );
   verb(
     images,
     'watch',
     'bring the images that pods wait for in ImagePullBackOff, until interrupted',
     async () => (await load()).watchImagesAction,
-    {
+    () => ({
       options: [
         configOption(),
         ...installFlags(['cluster.paths.stateDir', 'images.mirrors', 'images.lock']),
@@ -39,6 +39,6 @@ export function addWorkloads(images: Command, verb: AddVerb): void {
         new Option('--once', 'see to the pods that wait now and end; 1 if one of them could not be helped'),
       ],
       examples: ['hyperup images watch --mirror cn', 'hyperup images watch --once --namespace shop --mirror cn'],
-    },
+    }),
   );
 }
