@@ -190,7 +190,8 @@ t.test('long layers, several at once: what is read into blocks that are used aga
 });
 
 t.test('kill -9 midway: the second run moves what was missing', async (t) => {
-  const bytes = await writeBenchImage(join(folder, 'large'), 40_000_000, 'plain', process.pid);
+  // Long enough: what is under way when it is killed is a matter of time, a quarter of a second on a busy machine.
+  const bytes = await writeBenchImage(join(folder, 'large'), 80_000_000, 'plain', process.pid);
   await copy(`oci:${folder}/large:bench`, `docker://${origin.host}/${run}/large:v1`);
   const link = await startHeldLink({ target: origin.host, bytesPerSecond: 10_000_000, shared: true });
   t.teardown(() => link.close());

@@ -277,7 +277,7 @@ export async function runRound(options: RoundOptions): Promise<string> {
         if (source !== undefined && !source.ignoresRange) start(source, lane.position, lane.end, lane);
       }
     }
-    queue.flush();
+    queue.flush(size > smallestNoted);
     sweep();
     budget.consider(clock.monotonicMs(), wantsMore(), meters());
     fill();

@@ -4,14 +4,14 @@ import { makeRangeSet, type Range } from './range-set.js';
 
 /** How much is written by one call, where it comes fast enough: a call costs as much as copying some hundred kilobytes. */
 const batchBytes = 1 << 20;
-/** A killed process loses no more of what it had written, nor more than a tick brought; a note costs as much as a write. */
-const noteBytes = 2 << 20;
+/** A killed process loses no more of what it had written. */
+const noteBytes = 1 << 20;
 
 /** Takes bytes in any order and writes them in runs, one call at a time. */
 export interface WriteQueue {
   push(position: number, chunk: Buffer): void;
-  /** Writes what waits for more to be written with. */
-  flush(): void;
+  /** Writes what waits for more to be written with; with `noted`, it is noted down then. */
+  flush(noted: boolean): void;
   /** Bytes that were taken and not written yet. */
   readonly waiting: number;
   readonly writtenBytes: number;
@@ -41,6 +41,7 @@ export function makeWriteQueue(
   let unnoted: Range[] = [];
   let unnotedBytes = 0;
   let isNoting = false;
+  let noteAll = false;
   const runs: Run[] = [];
   let waiting = 0;
   let working: Promise<void> | undefined;
@@ -55,7 +56,7 @@ export function makeWriteQueue(
       written.add(run.start, run.end);
       remember(unnoted, run);
       unnotedBytes += run.end - run.start;
-      if (unnotedBytes >= noteBytes && !isNoting) note().catch(fail);
+      if ((unnotedBytes >= noteBytes || noteAll) && !isNoting) note().catch(fail);
       onWritten();
     }
   }
@@ -65,6 +66,7 @@ export function makeWriteQueue(
     const ranges = unnoted;
     unnoted = [];
     unnotedBytes = 0;
+    noteAll = false;
     isNoting = true;
     noting = noting
       .then(() => store.note(ranges))
@@ -102,7 +104,10 @@ export function makeWriteQueue(
       }
       if (waiting >= batchBytes) start();
     },
-    flush: start,
+    flush(noted) {
+      noteAll ||= noted && waiting > 0;
+      start();
+    },
     get waiting() {
       return waiting;
     },
