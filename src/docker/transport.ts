@@ -6,6 +6,7 @@ import { inspect } from 'node:util';
 import Dockerode from 'dockerode';
 import type { Clock } from '../base/clock.js';
 import { HyperupError, messageOf } from '../base/errors.js';
+import { withoutServerName } from '../base/without-server-name.js';
 import { withDeadline } from './deadline.js';
 import type { Connection } from './endpoint.js';
 import { answerError, isConnectionFault, transportError } from './errors.js';
@@ -71,9 +72,6 @@ export interface TransportOptions {
   readonly keepAlive?: boolean | undefined;
 }
 
-/** A server's name is for TLS; to find out that there is none takes Node 10 ms the first time. */
-const nameless = { servername: '' };
-
 /** Idle connections that are kept; more come and go with the calls. */
 const idleConnections = 8;
 
@@ -95,7 +93,7 @@ export function makeTransport(
           maxFreeSockets: idleConnections,
           rejectUnauthorized: connection.verify,
         })
-      : new HttpAgent({ keepAlive, maxFreeSockets: idleConnections, ...nameless });
+      : new HttpAgent({ keepAlive, maxFreeSockets: idleConnections, ...withoutServerName });
   // For every request docker-modem renders its options in depth, for a debug line that nobody sees: with the
   // connections of 20 streams in the agent that costs 20 ms of CPU a call.
   Object.assign(agent, { [inspect.custom]: () => 'Agent' });

@@ -12,6 +12,7 @@ import {
   partsOf,
   type WantedImage,
 } from './bundle-collect.js';
+import { kubeletImageInputs } from './kubelet-image-inputs.js';
 import type { Runtime } from './runtime.js';
 
 /**
@@ -37,14 +38,7 @@ export async function collectKubelet(
         return [reference];
       },
     },
-    run: runtime.host.run,
-    packageRoot: runtime.packageRoot,
-    packageVersion: runtime.packageVersion,
-    nodePath: process.execPath,
-    nodeVersion: process.version,
-    cacheDir: options.images.cacheDir,
-    architecture: platform.architecture,
-    signal: runtime.signal,
+    ...kubeletImageInputs(runtime, { cacheDir: options.images.cacheDir, architecture: platform.architecture }),
   });
   const wanted: WantedImage = { name: 'kubelet', reference: full, digest: undefined, role: 'kubelet' };
   const image = made?.[0] ?? (await collectFromEngine([wanted], choice, tools, stage, runtime)).get(full);

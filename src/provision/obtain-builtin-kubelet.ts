@@ -2,6 +2,7 @@ import { ensureKubeletImage, kubeletImageReference, kubeletProgram } from '../im
 import { imageArchitecture } from '../mirror/engine-view.js';
 import type { BuiltinKubelet } from '../nodeagent/builtin-kubelet.js';
 import { type InstallContext, slot } from './install-context.js';
+import { kubeletImageInputs } from './kubelet-image-inputs.js';
 
 /**
  * The built-in kubelet's image, made from this machine's Node where the engine doesn't have this very one; once an install,
@@ -21,14 +22,10 @@ async function makeKubeletImage(context: InstallContext): Promise<BuiltinKubelet
   if (!before) await journal.record({ kind: 'imageTag', reference, previousId: undefined, pulledAs: undefined });
   const { reference: image } = await ensureKubeletImage({
     engine,
-    run: runtime.host.run,
-    packageRoot: runtime.packageRoot,
-    packageVersion: runtime.packageVersion,
-    nodePath: process.execPath,
-    nodeVersion: process.version,
-    cacheDir: options.images.cacheDir,
-    architecture: imageArchitecture(slot(context, 'engineInfo').architecture),
-    signal: runtime.signal,
+    ...kubeletImageInputs(runtime, {
+      cacheDir: options.images.cacheDir,
+      architecture: imageArchitecture(slot(context, 'engineInfo').architecture),
+    }),
   });
   return { image, program: kubeletProgram };
 }

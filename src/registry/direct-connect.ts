@@ -1,3 +1,4 @@
+import type { ClientRequest } from 'node:http';
 import type { TcpNetConnectOpts } from 'node:net';
 
 /** Node's 250 ms give up on addresses that are merely far away. */
@@ -11,6 +12,18 @@ export function connectOptions(url: URL): TcpNetConnectOpts {
     noDelay: true,
     autoSelectFamilyAttemptTimeout: addressAttemptMs,
   };
+}
+
+/** Ends a request that has no connection within that time. */
+export function limitConnecting(request: ClientRequest, limitMs: number): void {
+  request.once('socket', (socket) => {
+    // One that is used again is connected.
+    if (!socket.connecting) return;
+    const late = () => request.destroy(withCode(`no connection within ${limitMs} ms`, 'UND_ERR_CONNECT_TIMEOUT'));
+    const timer = setTimeout(late, limitMs);
+    socket.once('connect', () => clearTimeout(timer));
+    socket.once('close', () => clearTimeout(timer));
+  });
 }
 
 /** An error that `networkFailure` knows by its code. */

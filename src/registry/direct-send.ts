@@ -2,7 +2,7 @@ import { type ClientRequest, request as httpRequest, type IncomingMessage } from
 import { connect } from 'node:net';
 import type { Readable } from 'node:stream';
 import { release } from '../base/block-pool.js';
-import { connectOptions, withCode } from './direct-connect.js';
+import { connectOptions, limitConnecting, withCode } from './direct-connect.js';
 import { createWatchdog, type Watchdog } from './watched-body.js';
 
 /*
@@ -36,14 +36,7 @@ export async function directSend(upload: DirectUpload): Promise<{
 }> {
   const { method, url, headers, body, signal, connectTimeoutMs, watchdog, silenceMs } = upload;
   const request = httpRequest(url, { method, headers, signal, createConnection: () => connect(connectOptions(url)) });
-  request.on('socket', (socket) => {
-    const late = () => {
-      request.destroy(withCode(`no connection within ${connectTimeoutMs} ms`, 'UND_ERR_CONNECT_TIMEOUT'));
-    };
-    const timer = setTimeout(late, connectTimeoutMs);
-    socket.once('connect', () => clearTimeout(timer));
-    socket.once('close', () => clearTimeout(timer));
-  });
+  limitConnecting(request, connectTimeoutMs);
   let answered = false;
   const answer = new Promise<IncomingMessage>((resolve, reject) => {
     request.once('response', (response) => {

@@ -1,6 +1,7 @@
 import { Agent, request as httpRequest, type IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
-import { addressAttemptMs, asError, connectOptions, withCode } from './direct-connect.js';
+import { withoutServerName } from '../base/without-server-name.js';
+import { addressAttemptMs, asError, connectOptions, limitConnecting, withCode } from './direct-connect.js';
 
 /*
  * Short requests over plain HTTP by Node's own client, which the engine's client has loaded already or costs 2 ms to
@@ -39,12 +40,9 @@ export interface PlainClientOptions {
   readonly connectTimeoutMs: number;
 }
 
-/** A server's name is for TLS; to find out that there is none takes Node 10 ms the first time. */
-const nameless = { servername: '' };
-
 export function createPlainClient({ connections, keepAliveMs, connectTimeoutMs }: PlainClientOptions): PlainClient {
   const agent = new Agent({
-    ...nameless,
+    ...withoutServerName,
     keepAlive: true,
     maxSockets: connections,
     maxFreeSockets: connections,
@@ -64,15 +62,7 @@ export function createPlainClient({ connections, keepAliveMs, connectTimeoutMs }
         if (signal.aborted) onAbort();
         else signal.addEventListener('abort', onAbort, { once: true });
         request.once('close', () => signal.removeEventListener('abort', onAbort));
-        request.once('socket', (socket) => {
-          if (!socket.connecting) return;
-          const late = () => {
-            request.destroy(withCode(`no connection within ${connectTimeoutMs} ms`, 'UND_ERR_CONNECT_TIMEOUT'));
-          };
-          const timer = setTimeout(late, connectTimeoutMs);
-          socket.once('connect', () => clearTimeout(timer));
-          socket.once('close', () => clearTimeout(timer));
-        });
+        limitConnecting(request, connectTimeoutMs);
         request.on('error', (error) => reject(isClosed ? withCode('closed', 'UND_ERR_CLOSED') : error));
         // Of an answer that is none, such as an upgrade, Node says nothing else.
         request.once('close', () => reject(withCode('other side closed', 'UND_ERR_SOCKET')));

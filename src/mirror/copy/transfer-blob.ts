@@ -73,11 +73,7 @@ async function sendLocal(blob: Descriptor, transfer: BlobTransfer): Promise<void
     ended.catch(() => {});
     await upload.send(rest, () => ended);
   };
-  let failure = await outcomeOf(send());
-  for (let sends = 1; failure !== undefined; sends += 1) {
-    if (sends === maxSends || !isWorthRetrying(failure.error)) throw failure.error;
-    failure = await outcomeOf(upload.recover().then(send));
-  }
+  await makeUpFor(await outcomeOf(send()), () => upload.recover().then(send), blob, transfer);
 }
 
 /** Sends a short blob once it is there and right: a file and a stream would cost more than its bytes. */
@@ -105,12 +101,8 @@ async function sendWhole(blob: Descriptor, origins: readonly BlobOrigin[], trans
   if (upload === undefined) {
     return await target.putBlob(blob, Readable.from([content], { objectMode: false }), signal);
   }
-  let failure = await outcomeOf(upload.sendWhole(content));
-  for (let sends = 1; failure !== undefined; sends += 1) {
-    throwIfAborted(signal, `copy ${blob.digest}`);
-    if (sends === maxSends || !isWorthRetrying(failure.error)) throw failure.error;
-    failure = await outcomeOf(upload.recover().then(() => upload.sendWhole(content)));
-  }
+  const send = () => upload.sendWhole(content);
+  await makeUpFor(await outcomeOf(send()), () => upload.recover().then(send), blob, transfer);
 }
 
 /** Sends the blob on as it comes in, while its file is kept for a second run. */
@@ -159,18 +151,28 @@ async function sendThrough(blob: Descriptor, origins: readonly BlobOrigin[], tra
     const failure = await sending;
     throw stop.signal.aborted && failure !== undefined ? failure.error : error;
   }
-  let failure = await sending;
-  for (let sends = 1; failure !== undefined; sends += 1) {
-    throwIfAborted(signal, `copy ${blob.digest}`);
-    if (sends === maxSends || !isWorthRetrying(failure.error)) throw failure.error;
-    logger.debug('A blob is sent again', { digest: blob.digest, err: messageOf(failure.error) });
-    failure = await outcomeOf(sendFile(blob, path, upload, transfer));
-  }
+  await makeUpFor(await sending, () => sendFile(blob, path, upload, transfer), blob, transfer);
   // It takes the kernel a while to free a large file's pages.
   const removal = removeFile(path).catch((error: unknown) => {
     logger.warn('a file that is of no more use cannot be removed', { path, err: messageOf(error) });
   });
   onRemoving(removal);
+}
+
+/** Sends again where that may help, up to so many times. Rejects with the last failure. */
+async function makeUpFor(
+  first: { readonly error: unknown } | undefined,
+  sendAgain: () => Promise<void>,
+  { digest }: Descriptor,
+  { signal, logger }: BlobTransfer,
+): Promise<void> {
+  let failure = first;
+  for (let sends = 1; failure !== undefined; sends += 1) {
+    throwIfAborted(signal, `copy ${digest}`);
+    if (sends === maxSends || !isWorthRetrying(failure.error)) throw failure.error;
+    logger.debug('A blob is sent again', { digest, err: messageOf(failure.error) });
+    failure = await outcomeOf(sendAgain());
+  }
 }
 
 async function sendFile(
